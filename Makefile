@@ -1,0 +1,42 @@
+# One verb a chore. `make` alone lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+LOCK   := .ci/requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test demo bench check fmt
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## make .venv with the pinned packages
+
+$(VENV)/.ready: $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "notifier needs Python 3.11 or newer; set PYTHON=python3.x" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## the daemon on config.toml; without an account there, on the built-in sandbox
+	@exec $(BIN)/notifier run
+
+test: setup check ## every check and every test
+	$(BIN)/pytest
+
+demo: setup ## a scripted tour that ends by itself; exits 0 only if all of it happened
+	@exec $(BIN)/notifier demo
+
+bench: setup ## the tables of BENCHMARKS.md, as ratios against bare loops measured in the same run
+	@exec $(BIN)/python -m bench
+
+check: setup ## linters, types, import contracts
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+fmt: setup ## format and sort
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet .
