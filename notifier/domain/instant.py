@@ -1,0 +1,26 @@
+"""Instants are aware UTC in whole milliseconds; their forms as numbers and as text."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_ms(at: datetime) -> int:
+    """Return the instant as whole milliseconds since the epoch."""
+    return (at - EPOCH) // _MILLISECOND
+
+
+def from_ms(ms: int) -> datetime:
+    """Return the aware UTC instant of so many milliseconds since the epoch."""
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+def seconds(s: float) -> timedelta:
+    """Return a duration, for readable arithmetic with instants."""
+    return timedelta(seconds=s)
+
+
+def iso(at: datetime) -> str:
+    """Return the instant as RFC 3339 text with milliseconds and Z."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
