@@ -3,7 +3,6 @@
 NotifierError
 ├── ConfigError            problems with dotted paths, all of them at once
 ├── InvalidValue           a member given from outside is refused; names its field
-├── SourceError            the upstream did not give a snapshot; `reason` says why
 ├── StorageError
 │   ├── NotFound           no such row
 │   ├── Conflict           the row exists already, or changed under the writer
@@ -12,7 +11,8 @@ NotifierError
 ├── TemplateError          a template cannot be read, or fails on a sample
 └── ChannelMisconfigured   a subscription's channel lacks what it needs to send
 
-Failures of endpoints are values (`notifier.domain.delivery.Outcome`), not exceptions.
+What an upstream or a receiver does wrong is a value (`notifier.source.contract.Failure`,
+`notifier.domain.delivery.Outcome`), not an exception.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,84 @@
+"""How a delivery leaves: a channel checks targets, renders a frozen body, and makes one attempt at a time.
+
+To add a channel: one folder here with a class of this shape, its templates in `templates/<name>/`, one line in
+`notifier/channels/catalogue.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from notifier.config.secret import Secret
+from notifier.domain.delivery import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to send, unsealed for one attempt; nothing of it may reach a log or an error."""
+
+    target: Secret
+    secrets: tuple[Secret, ...] = ()
+    """Live signing secrets, `whsec_...`; every attempt is signed with each of them."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    basic_auth: Secret | None = None
+    """`user:password`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """One attempt at one delivery: the frozen body and what stands beside it."""
+
+    event_id: str
+    event_type: str
+    account: str
+    order_id: str | None
+    subscription_id: str
+    sequence: int
+    attempt: int
+    body: bytes
+    now: datetime
+    """The instant of this attempt, for `webhook-timestamp`."""
+    address: Address
+    behind: tuple[str, ...] = ()
+    replay_id: str | None = None
+
+
+class Channel(Protocol):
+    """One way of sending. Knows neither storage nor schedule."""
+
+    @property
+    def name(self) -> str:
+        """The word in subscriptions and the folder of its templates."""
+        ...
+
+    @property
+    def signs(self) -> bool:
+        """Whether subscriptions of this channel get a signing secret."""
+        ...
+
+    def check_target(self, target: str) -> None:
+        """Accept a target that a user typed.
+
+        Raises: InvalidValue naming `target`; ChannelMisconfigured when the channel cannot send at all.
+        """
+        ...
+
+    def shown_target(self, target: str) -> str:
+        """Return the target as it may be read back: itself, or masked where it is a secret."""
+        ...
+
+    def render(self, document: Mapping[str, Any], template: str | None) -> bytes:
+        """Return the body that is frozen at the first attempt, from an event's document.
+
+        Raises: TemplateError.
+        """
+        ...
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        """Make one attempt. Bounded in time and bytes; whatever the target does is an outcome."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections."""
+        ...

@@ -1,0 +1,104 @@
+"""What differs between two snapshots of one source, row by row, in the order in which it is told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+
+from notifier.domain.snapshot import (
+    Chargeback,
+    Mandate,
+    Offer,
+    Order,
+    Refund,
+    Row,
+    Snapshot,
+    Subject,
+    Txn,
+    in_told_order,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row that differs; `before` is None when it appeared, `after` when it went."""
+
+    subject: Subject
+    subject_id: str | None
+    before: Row | None
+    after: Row | None
+
+
+def diff(before: Snapshot | None, after: Snapshot) -> tuple[Change, ...]:
+    """Compare two snapshots of one source.
+
+    Returns: one change a differing row, in the order of interface 6.4; vanished rows last. Empty when nothing that
+    is declared differs.
+    """
+    old = {} if before is None else {(subject, row.id): row for subject, row in before.rows()}
+    changes = [
+        Change(subject=subject, subject_id=row.id, before=old.get((subject, row.id)), after=row)
+        for subject, row in after.rows()
+        if old.get((subject, row.id)) != row
+    ]
+    new = {(subject, row.id) for subject, row in after.rows()}
+    gone = [
+        Change(subject=subject, subject_id=row_id, before=row, after=None)
+        for (subject, row_id), row in old.items()
+        if (subject, row_id) not in new
+    ]
+    return (*changes, *gone)
+
+
+def apply(before: Snapshot, changes: Iterable[Change]) -> Snapshot:
+    """Return the snapshot that `changes` lead to: `apply(a, diff(a, b))` has the rows of `b`."""
+    rows = {(subject, row.id): row for subject, row in before.rows()}
+    for change in changes:
+        if change.after is None:
+            rows.pop((change.subject, change.subject_id), None)
+        else:
+            rows[change.subject, change.subject_id] = change.after
+    kept = rows.values()
+    order = next(row for row in kept if isinstance(row, Order))
+    mandate = next((row for row in kept if isinstance(row, Mandate)), None)
+    return replace(
+        before,
+        order=order,
+        txns=tuple(row for row in kept if isinstance(row, Txn)),
+        refunds=in_told_order(tuple(row for row in kept if isinstance(row, Refund))),
+        offers=tuple(row for row in kept if isinstance(row, Offer)),
+        mandate=mandate,
+        chargebacks=tuple(row for row in kept if isinstance(row, Chargeback)),
+    )
+
+
+def members_of(
+    snapshot_type_rows: Iterable[type[Row]] = (Order, Txn, Refund, Offer, Mandate, Chargeback),
+) -> set[str]:
+    """Return every declared member as `Row.member`, the vocabulary of the present reader."""
+    return {f"{row.__name__}.{field.name}" for row in snapshot_type_rows for field in fields(row)}
+
+
+SCHEMA = 1
+"""The number of this reader's vocabulary. A new member raises it and freezes the old vocabulary below."""
+
+VOCABULARIES: dict[int, frozenset[str]] = {SCHEMA: frozenset(members_of())}
+
+
+def common_vocabulary(one: int, other: int) -> frozenset[str]:
+    """Return the members that two readers both know; a reader of unknown number is taken to know them all."""
+    everything = VOCABULARIES[SCHEMA]
+    return VOCABULARIES.get(one, everything) & VOCABULARIES.get(other, everything)
+
+
+def restrict(snapshot: Snapshot, vocabulary: frozenset[str]) -> Snapshot:
+    """Blank every member outside the vocabulary, and drop rows of subjects that it does not know at all."""
+
+    def blank(row: Row) -> Row:
+        unknown = {f.name: None for f in fields(row) if f"{type(row).__name__}.{f.name}" not in vocabulary}
+        return replace(row, **unknown)  # type: ignore[arg-type]  # every member but id and status may be None
+
+    known = {member.partition(".")[0] for member in vocabulary}
+    rows = [(subject, blank(row)) for subject, row in snapshot.rows() if type(row).__name__ in known]
+    bare = replace(snapshot, txns=(), refunds=(), offers=(), mandate=None, chargebacks=())
+    return apply(
+        bare, [Change(subject=subject, subject_id=row.id, before=None, after=row) for subject, row in rows]
+    )

@@ -1,0 +1,277 @@
+"""Facts worth telling: the events that changes make, with ids that survive any crash (interface 6.3 to 6.5)."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NewType
+
+from notifier.domain.change import Change
+from notifier.domain.money import Money
+from notifier.domain.order import OrderId, OrderKey, Phase, Source, slug
+from notifier.domain.snapshot import Chargeback, Mandate, Offer, Order, Refund, Snapshot, Subject, Txn
+
+EventId = NewType("EventId", str)
+
+DERIVED_ORDER_SLUGS = frozenset({"retried", "late_success", "amount_mismatch", "refunded", "stuck"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What the merchant said the order is worth; compared member by member, unknown is no mismatch (6.17)."""
+
+    amount: Money | None = None
+    effective_amount: Money | None = None
+
+    def mismatch(self, order: Order) -> tuple[str, str, str] | None:
+        """Return (member, expected, seen) of the first member that differs, or None."""
+        for name in ("amount", "effective_amount"):
+            expected: Money | None = getattr(self, name)
+            seen: Money | None = getattr(order, name)
+            if expected is None or seen is None or expected == seen:
+                continue
+            if expected.currency != seen.currency:
+                return "currency", expected.currency, seen.currency
+            return name, str(expected), str(seen)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fact, immutable. `observed_at` is when we saw it, `not_before` the last look that did not show it."""
+
+    id: EventId
+    type: str
+    account: str
+    livemode: bool
+    subject: Subject
+    subject_id: str | None
+    observed_at: datetime
+    order_id: OrderId | None = None
+    order_key: OrderKey | None = None
+    order_version: int = 0
+    position: int = 1
+    positions: int = 1
+    source: Source | None = None
+    field: str | None = None
+    previous: str | None = None
+    current: str | None = None
+    phase: Phase | None = None
+    not_before: datetime | None = None
+    initial: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What an event says before it has an id: its type, of whom, and what went from where to where."""
+
+    type: str
+    subject: Subject
+    subject_id: str | None
+    field: str | None = None
+    previous: str | None = None
+    current: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """The look that events come from; shared by all events of one version."""
+
+    account: str
+    livemode: bool
+    order_id: OrderId
+    order_key: OrderKey
+    order_version: int
+    source: Source
+    phase: Phase
+    observed_at: datetime
+    not_before: datetime | None
+    initial: bool
+
+
+def snapshot_event_id(sighting: Sighting, fact: Fact) -> EventId:
+    """Return the id of an event of a snapshot: no content in it, so A, then B, then A are three events."""
+    return _hash(
+        sighting.account, sighting.order_key, sighting.order_version, fact.type, fact.subject, fact.subject_id
+    )
+
+
+def counted_event_id(account: str, order_key: str | None, fact: Fact, n: int) -> EventId:
+    """Return the id of an event of no snapshot, by its subject's own counter.
+
+    The order's key stands in the hash too: `order.stuck` has no subject id, and two orders must not share one.
+    """
+    return _hash(account, order_key, fact.subject, fact.subject_id, fact.type, n)
+
+
+def _hash(*parts: str | int | None) -> EventId:
+    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=True)
+    return EventId("evt_" + hashlib.sha256(text.encode()).hexdigest()[:32])
+
+
+def events_of(facts: Sequence[Fact], sighting: Sighting) -> tuple[Event, ...]:
+    """Turn the facts of one version into events, numbered in their order."""
+    return numbered([event_of(fact, sighting, snapshot_event_id(sighting, fact)) for fact in facts])
+
+
+def numbered(events: Sequence[Event]) -> tuple[Event, ...]:
+    """Give events of one transaction their `position` of `positions`."""
+    return tuple(replace(event, position=i, positions=len(events)) for i, event in enumerate(events, 1))
+
+
+def event_of(fact: Fact, sighting: Sighting, event_id: EventId) -> Event:
+    """Return the event that tells the fact."""
+    return Event(
+        id=event_id,
+        type=fact.type,
+        account=sighting.account,
+        livemode=sighting.livemode,
+        subject=fact.subject,
+        subject_id=fact.subject_id,
+        observed_at=sighting.observed_at,
+        order_id=sighting.order_id,
+        order_key=sighting.order_key,
+        order_version=sighting.order_version,
+        source=sighting.source,
+        field=fact.field,
+        previous=fact.previous,
+        current=fact.current,
+        phase=sighting.phase,
+        not_before=sighting.not_before,
+        initial=sighting.initial,
+    )
+
+
+def present_facts(snapshot: Snapshot) -> tuple[Fact, ...]:
+    """Return what a first look tells: the present of each subject, and nothing of how it came about (6.5)."""
+    facts = []
+    for subject, row in snapshot.rows():
+        status = row.status
+        if status is None:
+            continue
+        kind = _order_type(status) if subject is Subject.ORDER else f"{subject}.{slug(status)}"
+        facts.append(Fact(type=kind, subject=subject, subject_id=row.id, field="status", current=status))
+    return tuple(facts)
+
+
+def facts_of(changes: Sequence[Change], after: Snapshot, expect: Expectation | None) -> tuple[Fact, ...]:
+    """Return what changes tell, in the order of interface 6.4. Vanished rows tell nothing: absence is no news."""
+    facts: list[Fact] = []
+    for change in changes:
+        match change.after:
+            case Order() as order:
+                before = change.before if isinstance(change.before, Order) else None
+                facts += _order_facts(before, order, expect)
+            case Refund() as refund:
+                facts += _refund_facts(change.before if isinstance(change.before, Refund) else None, refund)
+            case Mandate() as mandate:
+                facts += _mandate_facts(
+                    change.before if isinstance(change.before, Mandate) else None, mandate
+                )
+            case Txn() | Offer() | Chargeback() as row:
+                before_status = None if change.before is None else change.before.status
+                if row.status is not None and row.status != before_status:
+                    facts.append(_status_fact(change.subject, row.id, before_status, row.status))
+            case None:
+                pass
+    facts += _refunded_fact(changes, after)
+    return tuple(sorted(facts, key=lambda fact: _TOLD_ORDER[fact.subject]))
+
+
+_TOLD_ORDER = {
+    subject: place
+    for place, subject in enumerate(
+        (Subject.ORDER, Subject.TXN, Subject.REFUND, Subject.OFFER, Subject.MANDATE, Subject.LOAN,
+         Subject.CHARGEBACK, Subject.WATCH))
+}  # fmt: skip
+
+
+def _order_type(status: str) -> str:
+    word = slug(status)
+    return f"order.status_{word}" if word in DERIVED_ORDER_SLUGS else f"order.{word}"
+
+
+def _status_fact(subject: Subject, subject_id: str | None, previous: str | None, current: str) -> Fact:
+    return Fact(
+        type=_order_type(current) if subject is Subject.ORDER else f"{subject}.{slug(current)}",
+        subject=subject,
+        subject_id=subject_id,
+        field="status",
+        previous=previous,
+        current=current,
+    )
+
+
+def _order_fact(word: str, field: str, previous: str | None, current: str | None) -> Fact:
+    return Fact(
+        type=f"order.{word}",
+        subject=Subject.ORDER,
+        subject_id=None,
+        field=field,
+        previous=previous,
+        current=current,
+    )
+
+
+def _order_facts(before: Order | None, after: Order, expect: Expectation | None) -> Iterator[Fact]:
+    if before is None or before.status != after.status:
+        yield _status_fact(Subject.ORDER, None, before.status if before else None, after.status)
+    if before is None:
+        return
+    is_retry = before.attempt is not None and after.attempt is not None and after.attempt > before.attempt
+    if is_retry:
+        yield _order_fact("retried", "txn_id", before.txn_id, after.txn_id)
+    if before.phase is Phase.FAILED and after.phase is Phase.SUCCEEDED and not is_retry:
+        yield _order_fact("late_success", "status", before.status, after.status)
+    mismatch = expect and expect.mismatch(after)
+    if expect and mismatch and expect.mismatch(before) is None:
+        yield _order_fact("amount_mismatch", *mismatch)
+
+
+def _refund_facts(before: Refund | None, after: Refund) -> Iterator[Fact]:
+    def fact(word: str, field: str, previous: str | None, current: str | None) -> Fact:
+        return Fact(
+            type=f"refund.{word}",
+            subject=Subject.REFUND,
+            subject_id=after.id,
+            field=field,
+            previous=previous,
+            current=current,
+        )
+
+    old_status = before.status if before else None
+    if before is None:
+        yield fact("created", "status", None, after.status)
+    if after.sent_to_gateway and after.status == "PENDING" and not (before and before.sent_to_gateway):
+        yield fact("sent", "sent_to_gateway", "false", "true")
+    is_news = after.status != old_status if before else after.status != "PENDING"
+    if after.status is not None and is_news:
+        yield fact(slug(after.status), "status", old_status, after.status)
+    if after.arn is not None and (before is None or before.arn is None):
+        yield fact("arn_available", "arn", None, after.arn)
+
+
+def _mandate_facts(before: Mandate | None, after: Mandate) -> Iterator[Fact]:
+    old = before.status if before else None
+    if after.status is None or after.status == old:
+        return
+    fact = _status_fact(Subject.MANDATE, after.id, old, after.status)
+    yield replace(fact, type="mandate.resumed") if (old, after.status) == ("PAUSED", "ACTIVE") else fact
+
+
+def _refunded_fact(changes: Sequence[Change], after: Snapshot) -> Iterator[Fact]:
+    """Tell once that the whole paid amount is back: only refunds that succeeded count (juspay 3.3, 6.17)."""
+    touched = {change.subject_id: change.before for change in changes if change.subject is Subject.REFUND}
+    whole = after.order.effective_amount
+    if not touched or whole is None or whole.minor <= 0:
+        return
+    now = _returned(after.refunds)
+    untouched = [refund for refund in after.refunds if refund.id not in touched]
+    old = _returned([*untouched, *(row for row in touched.values() if isinstance(row, Refund))])
+    if old < whole.minor <= now:
+        yield _order_fact("refunded", "amount_refunded", None, str(Money(now, whole.currency)))
+
+
+def _returned(refunds: Sequence[Refund]) -> int:
+    return sum(refund.amount.minor for refund in refunds if refund.status == "SUCCESS" and refund.amount)

@@ -1,0 +1,199 @@
+"""The whole line in one call: what a good answer means for an order that we watch.
+
+`observe` is pure: from what was known and what the source said it decides the snapshot to keep, the facts to tell
+and the deadlines to judge. Storage makes it true in one transaction.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from notifier.domain.cadence import (
+    Deadlines,
+    PollingPolicy,
+    deadlines_after_change,
+    next_overdue_at,
+    overdue_instant,
+    without,
+)
+from notifier.domain.change import common_vocabulary, diff, restrict
+from notifier.domain.event import Expectation, Fact, facts_of, present_facts
+from notifier.domain.order import Phase, WatchState
+from notifier.domain.snapshot import Reader, Snapshot, Subject, merge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is stored of one order at one source when an answer comes in."""
+
+    snapshot: Snapshot | None
+    deadlines: Deadlines
+    expect: Expectation | None
+    is_silent: bool
+    """Whether a first snapshot tells nothing (`initial: "silent"`)."""
+    doubted: bool = False
+    """Whether this very step back was seen before, long enough ago to believe it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The answer is older than what we know; it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """The answer steps back without evidence; it needs a second look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A believed answer. `is_new_version` is False when nothing declared differs from the last snapshot."""
+
+    snapshot: Snapshot
+    is_new_version: bool
+    is_initial: bool
+    facts: tuple[Fact, ...]
+    deadlines: Deadlines
+
+
+def observe(
+    known: Known, answer: Snapshot, *, now: datetime, policy: PollingPolicy
+) -> Observation | Stale | Doubtful:
+    """Judge an answer against what is known.
+
+    Returns: Stale or Doubtful by interface 6.6, else the observation; its facts are in the order of 6.4.
+    """
+    before = known.snapshot
+    if before is not None and _is_stale(before, answer):
+        return Stale()
+    if before is not None and not known.doubted and _steps_back(before, answer):
+        return Doubtful()
+    after = merge(before, answer)
+    if before is not None and not diff(before, after):
+        return Observation(
+            snapshot=replace(after, reader=answer.reader),
+            is_new_version=False,
+            is_initial=False,
+            facts=(),
+            deadlines=known.deadlines,
+        )
+    mismatched = known.expect is not None and known.expect.mismatch(after.order) is not None
+    deadlines = deadlines_after_change(
+        before,
+        after,
+        known.deadlines,
+        now=now,
+        # A first look tells the present alone, so its mismatch is judged by the look after it.
+        mismatched=mismatched and before is None,
+        policy=policy,
+    )
+    return Observation(
+        snapshot=after,
+        is_new_version=True,
+        is_initial=before is None,
+        facts=_facts(known, before, after),
+        deadlines=deadlines,
+    )
+
+
+def _facts(known: Known, before: Snapshot | None, after: Snapshot) -> tuple[Fact, ...]:
+    if before is None:
+        return () if known.is_silent else present_facts(after)
+    if _same_eyes(before.reader, after.reader):
+        return facts_of(diff(before, after), after, known.expect)
+    # Under another reader only what both know is compared: an upgrade tells nothing (6.8).
+    common = common_vocabulary(before.reader.schema, after.reader.schema)
+    return facts_of(diff(restrict(before, common), restrict(after, common)), after, known.expect)
+
+
+def _same_eyes(one: Reader, other: Reader) -> bool:
+    return one == other
+
+
+def _is_stale(before: Snapshot, answer: Snapshot) -> bool:
+    is_older = (
+        before.last_updated is not None
+        and answer.last_updated is not None
+        and answer.last_updated < before.last_updated
+    )
+    old, new = before.order.attempt, answer.order.attempt
+    return is_older or (old is not None and new is not None and new < old)
+
+
+def _steps_back(before: Snapshot, answer: Snapshot) -> bool:
+    if before.order.phase is Phase.SUCCEEDED and answer.order.phase is Phase.OPEN:
+        is_retry = (answer.order.attempt or 0) > (before.order.attempt or 0) > 0
+        return not is_retry
+    done = {refund.id for refund in before.refunds if refund.status == "SUCCESS"}
+    return any(refund.id in done and refund.status == "PENDING" for refund in answer.refunds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What deadlines say after a look that came later than they: facts, and the watch's state from then on."""
+
+    facts: tuple[Fact, ...]
+    deadlines: Deadlines
+    state: WatchState
+
+
+def judge(
+    snapshot: Snapshot,
+    deadlines: Deadlines,
+    expect: Expectation | None,
+    *,
+    looked_at: datetime,
+    policy: PollingPolicy,
+) -> Judgement:
+    """Tell each deadline that passed before the look `looked_at`, once (6.16)."""
+    facts: list[Fact] = []
+    state = WatchState.ACTIVE
+    order = snapshot.order
+    if _passed(deadlines.stuck_at, looked_at):
+        deadlines = without(deadlines, "stuck_at")
+        if order.phase is Phase.OPEN:
+            facts.append(_of_order("order.stuck", "status", None, order.status))
+    if _passed(deadlines.mismatch_at, looked_at):
+        deadlines = without(deadlines, "mismatch_at")
+        mismatch = expect and expect.mismatch(order)
+        if mismatch:
+            facts.append(_of_order("order.amount_mismatch", *mismatch))
+    if _passed(deadlines.overdue_at, looked_at):
+        facts += _overdue(snapshot, deadlines.overdue_at, looked_at, policy)
+        deadlines = replace(deadlines, overdue_at=next_overdue_at(snapshot, looked_at, policy))
+    if _passed(deadlines.until_at, looked_at) or _passed(deadlines.settle_at, looked_at):
+        state = WatchState.ABANDONED if order.phase in {Phase.OPEN, Phase.UNKNOWN} else WatchState.SETTLED
+        facts.append(
+            Fact(type=f"watch.{state}", subject=Subject.WATCH, subject_id=None, field="state", current=state)
+        )
+        deadlines = Deadlines()
+    return Judgement(facts=tuple(facts), deadlines=deadlines, state=state)
+
+
+def _passed(at: datetime | None, looked_at: datetime) -> bool:
+    return at is not None and at <= looked_at
+
+
+def _of_order(kind: str, field: str, previous: str | None, current: str | None) -> Fact:
+    return Fact(
+        type=kind, subject=Subject.ORDER, subject_id=None, field=field, previous=previous, current=current
+    )
+
+
+def _overdue(
+    snapshot: Snapshot, since: datetime | None, looked_at: datetime, policy: PollingPolicy
+) -> list[Fact]:
+    late = []
+    for refund in snapshot.refunds:
+        at = overdue_instant(snapshot, refund.id, policy)
+        if at is not None and since is not None and since <= at <= looked_at:
+            late.append(
+                Fact(
+                    type="refund.overdue",
+                    subject=Subject.REFUND,
+                    subject_id=refund.id,
+                    field="status",
+                    previous=refund.status,
+                    current=refund.status,
+                )
+            )
+    return late

@@ -1,0 +1,238 @@
+"""What one source said of an order at one look: rows with declared members, unknown ones None.
+
+Only what a receiver may see is declared here; nothing else is ever decoded. A member that is None is unknown
+(absent, masked, or not a value), and unknown is never a change.
+"""
+
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from notifier.domain.money import Money
+from notifier.domain.order import Phase, Source, phase_of
+
+
+class Subject(StrEnum):
+    """What an event speaks of."""
+
+    ORDER = "order"
+    TXN = "txn"
+    REFUND = "refund"
+    OFFER = "offer"
+    MANDATE = "mandate"
+    LOAN = "loan"
+    CHARGEBACK = "chargeback"
+    WATCH = "watch"
+    SOURCE = "source"
+    INCIDENT = "incident"
+    SUBSCRIPTION = "subscription"
+    DELIVERY = "delivery"
+    HEARTBEAT = "heartbeat"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The order itself; the members below `txn_id` speak of the attempt that `attempt` numbers."""
+
+    status: str
+    amount: Money | None = None
+    currency: str | None = None
+    effective_amount: Money | None = None
+    amount_refunded: Money | None = None
+    maximum_eligible_refund_amount: Money | None = None
+    refunded: bool | None = None
+    date_created: datetime | None = None
+    order_expiry: datetime | None = None
+    txn_id: str | None = None
+    attempt: int | None = None
+    payment_method_type: str | None = None
+    payment_method: str | None = None
+    auth_type: str | None = None
+    txn_flow_type: str | None = None
+    gateway: str | None = None
+    gateway_id: int | None = None
+    resp_code: str | None = None
+    resp_category: str | None = None
+    bank_error_code: str | None = None
+    payer_app_name: str | None = None
+    payer_handle: str | None = None
+
+    @property
+    def id(self) -> None:
+        """The order is its snapshot's only one and needs no id."""
+
+    @property
+    def phase(self) -> Phase:
+        return phase_of(self.status)
+
+
+_OF_ATTEMPT = frozenset(
+    name for name in (field.name for field in fields(Order))
+    if name not in {"status", "amount", "currency", "effective_amount", "amount_refunded",
+                    "maximum_eligible_refund_amount", "refunded", "date_created", "order_expiry"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Txn:
+    """One part of an order paid in parts (`txn_list`)."""
+
+    id: str
+    status: str | None = None
+    amount: Money | None = None
+    payment_method_type: str | None = None
+    payment_method: str | None = None
+    gateway: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """One refund; `id` is the `unique_request_id`, the only name that stays (juspay: `id` may be null for ever)."""
+
+    id: str
+    status: str | None = None
+    amount: Money | None = None
+    sent_to_gateway: bool | None = None
+    created: datetime | None = None
+    gateway_refund_id: str | None = None
+    ref: str | None = None
+    arn: str | None = None
+    refund_type: str | None = None
+    refund_source: str | None = None
+    error_code: str | None = None
+    expected_refund_credit_time: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status not in {"SUCCESS", "FAILURE"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One offer; `id` is the `offer_id`, or the code where that is missing."""
+
+    id: str
+    offer_code: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """The mandate that this order registered."""
+
+    id: str
+    status: str | None = None
+    mandate_type: str | None = None
+    max_amount: Money | None = None
+    amount_rule: str | None = None
+    frequency: str | None = None
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chargeback:
+    """One chargeback. No sample of it is public: its names on the wire are assumed."""
+
+    id: str
+    status: str | None = None
+    amount: Money | None = None
+
+
+Row = Order | Txn | Refund | Offer | Mandate | Chargeback
+_R = TypeVar("_R", Txn, Refund, Offer, Mandate, Chargeback)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """With which eyes an answer was read: our schema number, the pinned version date, the account's options."""
+
+    schema: int
+    version: str
+    options: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything one source said; rows of one subject have distinct ids, in the order 6.4 tells them."""
+
+    source: Source
+    reader: Reader
+    order: Order
+    txns: tuple[Txn, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    mandate: Mandate | None = None
+    chargebacks: tuple[Chargeback, ...] = ()
+    last_updated: datetime | None = None
+    """Evidence of age only: it moves without meaning, so it is never compared as a member."""
+
+    def rows(self) -> tuple[tuple[Subject, Row], ...]:
+        """Return every row with its subject, in the order in which events are told (interface 6.4)."""
+        mandates = () if self.mandate is None else (self.mandate,)
+        return (
+            (Subject.ORDER, self.order),
+            *((Subject.TXN, row) for row in self.txns),
+            *((Subject.REFUND, row) for row in self.refunds),
+            *((Subject.OFFER, row) for row in self.offers),
+            *((Subject.MANDATE, row) for row in mandates),
+            *((Subject.CHARGEBACK, row) for row in self.chargebacks),
+        )
+
+
+def in_told_order(refunds: tuple[Refund, ...]) -> tuple[Refund, ...]:
+    """Sort refunds by (created, id); one without an instant comes last."""
+    return tuple(sorted(refunds, key=lambda row: (row.created is None, row.created or 0, row.id)))
+
+
+def merge(before: Snapshot | None, answer: Snapshot) -> Snapshot:
+    """Return what is known after the answer: unknown members keep their last value, absent rows stay.
+
+    A new attempt does not inherit the members of the one before it.
+    """
+    if before is None:
+        return answer
+    return replace(
+        answer,
+        order=_merge_order(before.order, answer.order),
+        txns=_merge_rows(before.txns, answer.txns),
+        refunds=in_told_order(_merge_rows(before.refunds, answer.refunds)),
+        offers=_merge_rows(before.offers, answer.offers),
+        mandate=_merge_mandate(before.mandate, answer.mandate),
+        chargebacks=_merge_rows(before.chargebacks, answer.chargebacks),
+        last_updated=answer.last_updated or before.last_updated,
+    )
+
+
+def _merge_order(before: Order, after: Order) -> Order:
+    is_new_attempt = after.txn_id is not None and before.txn_id is not None and after.txn_id != before.txn_id
+    kept = {
+        field.name: getattr(before, field.name)
+        for field in fields(Order)
+        if getattr(after, field.name) is None and not (is_new_attempt and field.name in _OF_ATTEMPT)
+    }
+    return replace(after, **kept)
+
+
+def _merge_mandate(before: Mandate | None, after: Mandate | None) -> Mandate | None:
+    if before is None or after is None:
+        return after or before
+    return _merge_row(before, after) if before.id == after.id else after
+
+
+def _merge_rows(before: tuple[_R, ...], after: tuple[_R, ...]) -> tuple[_R, ...]:
+    old = {row.id: row for row in before}
+    new = {row.id for row in after}
+    kept = [row for row in before if row.id not in new]
+    return tuple(kept + [_merge_row(old[row.id], row) if row.id in old else row for row in after])
+
+
+def _merge_row(before: _R, after: _R) -> _R:
+    kept = {
+        field.name: getattr(before, field.name)
+        for field in fields(after)
+        if getattr(after, field.name) is None
+    }
+    return replace(after, **kept)

@@ -1,0 +1,406 @@
+"""What is remembered, as the workers and the web see it: one transaction at a time, values in, values out.
+
+Nothing outside `notifier.storage` knows the database. A transaction commits when its block ends and leaves nothing
+behind when it raises. SQLite and PostgreSQL pass one suite: `tests/storage/contract`.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
+from notifier.domain.event import Event, EventId
+from notifier.domain.order import OrderKey, Source, WatchState
+from notifier.domain.snapshot import Snapshot
+from notifier.domain.subscription import Subscription, SubscriptionId
+from notifier.storage.records import (
+    AttemptRecord,
+    Claim,
+    DeliveryView,
+    DueDelivery,
+    Lanes,
+    LoggedEvent,
+    Look,
+    LookOutcome,
+    LookState,
+    NewDelivery,
+    Registration,
+    RememberedAnswer,
+    SourceHealth,
+    StoredSnapshot,
+    SubscriptionSecrets,
+    Watch,
+)
+
+
+class WatchStore(Protocol):
+    """The watchlist and its looks."""
+
+    async def register(self, wish: Registration, *, now: datetime) -> tuple[Watch, bool]:
+        """Add a watch or merge into the one there is; due at once.
+
+        Returns: the watch, and True when it is new (or rises from its tombstone, keeping its version).
+        Merging: sources and tags united, later `until_at`, given expect and routing_id replace; settled, not_found
+        and abandoned become active; paused stays paused.
+        """
+        ...
+
+    async def watch(self, account: str, order_key: OrderKey) -> Watch:
+        """Return one watch that is not removed.
+
+        Raises: NotFound.
+        """
+        ...
+
+    async def watch_by_id(self, watch_id: int) -> Watch:
+        """Return one watch, removed or not.
+
+        Raises: NotFound.
+        """
+        ...
+
+    async def watches(
+        self,
+        account: str,
+        *,
+        state: WatchState | None = None,
+        tag: str | None = None,
+        status: str | None = None,
+        after: int = 0,
+        limit: int = 50,
+    ) -> list[Watch]:
+        """Return watches in the order of their ids, which is the page's cursor; removed ones never."""
+        ...
+
+    async def amend_watch(self, watch: Watch, *, now: datetime) -> Watch:
+        """Write the members that people may change: state paused/active, tags, until_at, expect; re-due if active."""
+        ...
+
+    async def remove_watch(self, account: str, order_key: OrderKey) -> None:
+        """Stop polling and leave the tombstone. Deliveries owed still go.
+
+        Raises: NotFound.
+        """
+        ...
+
+    async def end_watch(self, watch_id: int, state: WatchState) -> None:
+        """Settle, park or abandon: zero polls until somebody asks."""
+        ...
+
+    async def ask(self, account: str, order_key: OrderKey, *, now: datetime) -> Watch:
+        """Make the watch's looks due now; revives settled and not_found ones, a paused one only remembers (6.14).
+
+        Raises: NotFound.
+        """
+        ...
+
+
+class LookStore(Protocol):
+    """What the poller reads and writes."""
+
+    async def due_looks(
+        self, account: str, *, now: datetime, limit: int, in_flight: Collection[int] = ()
+    ) -> list[Look]:
+        """Return looks due at `now`, longest due first, leaving out those in flight (look ids)."""
+        ...
+
+    async def next_look_at(self, account: str) -> datetime | None:
+        """Return when the next look is due, in flight or not."""
+        ...
+
+    async def record_looks(self, outcomes: Sequence[LookOutcome], *, now: datetime) -> None:
+        """Write what looks without a new version leave behind, all in one statement."""
+        ...
+
+    async def look_state(self, look_id: int) -> LookState:
+        """Return the wider part of a look."""
+        ...
+
+    async def save_look_state(self, state: LookState) -> None:
+        """Write the wider part of a look; `deadline_at` follows its deadlines, status and phase its watch."""
+        ...
+
+    async def latest_snapshot(self, watch_id: int, source: Source) -> Snapshot | None:
+        """Return the last snapshot of one source; its reader is the look's, which may have moved on without change."""
+        ...
+
+    async def add_snapshot(
+        self,
+        watch: Watch,
+        snapshot: Snapshot,
+        *,
+        observed_at: datetime,
+        not_before: datetime | None,
+    ) -> int:
+        """Take the order's next version for the snapshot by compare-and-set on `watch.version`.
+
+        Returns: the version. Raises: Conflict when another writer took it.
+        """
+        ...
+
+
+class SnapshotStore(Protocol):
+    """Past and present of orders."""
+
+    async def snapshots(self, watch_id: int, *, after: int = 0, limit: int = 50) -> list[StoredSnapshot]:
+        """Return versions after `after`, oldest first."""
+        ...
+
+    async def snapshot_at(self, watch_id: int, version: int | None = None) -> StoredSnapshot:
+        """Return the order as of a version (the last one by default).
+
+        Raises: NotFound.
+        """
+        ...
+
+
+class EventStore(Protocol):
+    """The log that is pushed, read and streamed alike."""
+
+    async def next_sequences(self, account: str, count: int) -> range:
+        """Take the account's next sequence numbers; they become visible with this transaction (6.20)."""
+        ...
+
+    async def raise_counter(self, account: str, subject: str, subject_id: str) -> int:
+        """Raise and return a subject's own counter, for events of no snapshot (6.3)."""
+        ...
+
+    async def add_events(self, events: Sequence[tuple[Event, int]], watch_id: int | None) -> None:
+        """Append events with their sequences. An id that is there already is a defect and raises Conflict."""
+        ...
+
+    async def events(
+        self,
+        account: str,
+        *,
+        after: int = 0,
+        limit: int = 50,
+        order_key: OrderKey | None = None,
+        event_type: str | None = None,
+    ) -> list[LoggedEvent]:
+        """Return events after a sequence, in sequence."""
+        ...
+
+    async def event(self, event_id: EventId) -> LoggedEvent:
+        """Return one event.
+
+        Raises: NotFound.
+        """
+        ...
+
+
+class SubscriptionStore(Protocol):
+    """Who is told."""
+
+    async def add_subscription(
+        self, subscription: Subscription, secrets: SubscriptionSecrets, *, now: datetime
+    ) -> None:
+        """Add one.
+
+        Raises: Conflict when its id or (account, name) is taken.
+        """
+        ...
+
+    async def subscription(self, account: str, subscription_id: SubscriptionId) -> Subscription:
+        """Return one.
+
+        Raises: NotFound.
+        """
+        ...
+
+    async def subscription_by_name(self, account: str, name: str) -> Subscription | None:
+        """Return the one of that name, or None."""
+        ...
+
+    async def subscriptions(self, account: str, *, after: str = "", limit: int = 50) -> list[Subscription]:
+        """Return subscriptions in the order of their ids, which is the page's cursor."""
+        ...
+
+    async def listening(self, account: str, order_key: OrderKey | None) -> list[Subscription]:
+        """Return all subscriptions that may hear of this order: unbound ones and those bound to it."""
+        ...
+
+    async def amend_subscription(
+        self, subscription: Subscription, secrets: SubscriptionSecrets | None, *, now: datetime
+    ) -> None:
+        """Write a subscription; None leaves its secrets.
+
+        A change of state holds or releases what it is owed: paused or disabled makes pending held, active makes held pending again in order (6.9).
+        """
+        ...
+
+    async def drop_held(self, subscription_id: SubscriptionId, *, now: datetime) -> int:
+        """Cancel what is held, for `enable {"held": "drop"}`; return how many."""
+        ...
+
+    async def remove_subscription(
+        self, account: str, subscription_id: SubscriptionId, *, now: datetime
+    ) -> None:
+        """Delete one; what it is owed ends as cancelled.
+
+        Raises: NotFound.
+        """
+        ...
+
+    async def secrets(self, subscription_id: SubscriptionId) -> SubscriptionSecrets:
+        """Return the unsealed part."""
+        ...
+
+
+class DeliveryStore(Protocol):
+    """What is owed, and every attempt at it."""
+
+    async def owe(self, deliveries: Sequence[NewDelivery], *, now: datetime, lanes: Lanes) -> None:
+        """Add deliveries; one waits for the earlier ones of its lane (6.11). One for the same pair is a defect."""
+        ...
+
+    async def due_deliveries(
+        self, *, now: datetime, limit: int, lanes: Lanes, busy: Collection[SubscriptionId] = ()
+    ) -> list[DueDelivery]:
+        """Return unclaimed pending deliveries due at `now` whose lane lets them go, longest due first, leaving out
+        busy subscriptions. At most one of each lane.
+        """
+        ...
+
+    async def next_delivery_at(self, *, busy: Collection[SubscriptionId] = ()) -> datetime | None:
+        """Return when the next pending delivery comes due (or its lease runs out)."""
+        ...
+
+    async def claim(self, claims: Sequence[Claim]) -> dict[DeliveryId, int]:
+        """Hold deliveries for one attempt each: conditional on state, attempt count and lease.
+
+        Freezes the body and gives the subscription's sequence at the first attempt.
+
+        Returns: the sequence of each delivery that was won.
+        """
+        ...
+
+    async def record_attempts(
+        self,
+        records: Sequence[tuple[AttemptRecord | None, Delivery, str | None]],
+        *,
+        now: datetime,
+        lanes: Lanes,
+    ) -> None:
+        """Write attempts and what became of their deliveries, if the claim's token still holds (None: not claimed);
+        lets the next of the lane go.
+        """
+        ...
+
+    async def release_claims(self, *, now: datetime) -> int:
+        """Give back every claim: right only where one process owns the database and has just started."""
+        ...
+
+    async def expire_deliveries(self, *, now: datetime, lanes: Lanes, limit: int = 500) -> int:
+        """End what is still owed at its expiry; return how many."""
+        ...
+
+    async def deliveries(
+        self,
+        account: str,
+        *,
+        state: DeliveryState | None = None,
+        subscription_id: SubscriptionId | None = None,
+        order_key: OrderKey | None = None,
+        event_id: EventId | None = None,
+        after: int = 0,
+        limit: int = 50,
+    ) -> tuple[list[DeliveryView], int | None]:
+        """Return a page, newest first, and the cursor of the next one (pass it as `after`; 0 starts)."""
+        ...
+
+    async def delivery(self, account: str, delivery_id: DeliveryId) -> DeliveryView:
+        """Return one.
+
+        Raises: NotFound.
+        """
+        ...
+
+    async def attempts(self, delivery_id: DeliveryId) -> list[AttemptRecord]:
+        """Return a delivery's attempts, first to last."""
+        ...
+
+
+class HealthStore(Protocol):
+    """Source health, keys, repeated requests, and what `db status` shows."""
+
+    async def source_health(self, account: str, source: Source) -> SourceHealth:
+        """Return how a source stands; OK when nothing is known."""
+        ...
+
+    async def save_source_health(self, health: SourceHealth) -> None:
+        """Write how a source stands."""
+        ...
+
+    async def api_key(self, digest: bytes) -> str | None:
+        """Return the name of the key with this SHA-256, or None."""
+        ...
+
+    async def add_api_key(self, digest: bytes, name: str, *, now: datetime) -> None:
+        """Keep a key's digest; the key itself is never stored."""
+        ...
+
+    async def remembered_answer(self, key: str, route: str, account: str) -> RememberedAnswer | None:
+        """Return the answer once given to this Idempotency-Key."""
+        ...
+
+    async def remember_answer(self, answer: RememberedAnswer, *, now: datetime) -> None:
+        """Keep an answer.
+
+        Raises: Conflict when the key was used meanwhile.
+        """
+        ...
+
+    async def counts(self) -> dict[str, int]:
+        """Return row counts for people and gauges: `watches.<state>`, `deliveries.<state>`, `events`, `snapshots`."""
+        ...
+
+    async def prune(
+        self, *, before: datetime, answers_before: datetime, now: datetime, limit: int = 1000
+    ) -> int:
+        """Delete finished history older than `before` (never a tombstone, nothing owed, never the last snapshot),
+        attempts' answers older than `answers_before`, idempotency answers past 24 h; return how many rows went.
+        """
+        ...
+
+
+class Transaction(
+    WatchStore, LookStore, SnapshotStore, EventStore, SubscriptionStore, DeliveryStore, HealthStore, Protocol
+):
+    """Everything, inside one transaction."""
+
+
+class Signals(Protocol):
+    """Set after a commit that made work due sooner, so that a worker need not wait out its sleep."""
+
+    @property
+    def looks(self) -> asyncio.Event: ...
+
+    @property
+    def deliveries(self) -> asyncio.Event: ...
+
+
+class Storage(Protocol):
+    """The database, opened and migrated."""
+
+    @property
+    def signals(self) -> Signals:
+        """In-process wake-ups (a database shared by processes notifies across them)."""
+        ...
+
+    def writing(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction that may write; one at a time on SQLite. Commits at the end of the block.
+
+        Raises: StorageError when the database is out of reach.
+        """
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a read-only transaction that sees one state of the database; writing in it fails."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection; nothing keeps the process alive afterwards."""
+        ...

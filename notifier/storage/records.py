@@ -1,0 +1,261 @@
+"""Values that storage trades: what a row means, once read and before it is written."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from notifier.config.secret import Secret
+from notifier.domain.cadence import Deadlines, Why
+from notifier.domain.delivery import Delivery, DeliveryId, Reason
+from notifier.domain.event import Event, EventId, Expectation
+from notifier.domain.order import OrderId, OrderKey, Phase, Source, WatchState
+from notifier.domain.snapshot import Reader, Snapshot
+from notifier.domain.subscription import Subscription, SubscriptionId
+
+
+class Initial(StrEnum):
+    """Whether the first snapshot of a watch is told."""
+
+    TELL = "tell"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A wish to watch one order; doing it again merges (interface 3)."""
+
+    account: str
+    order_id: OrderId
+    sources: frozenset[Source] = frozenset({Source.ORDER})
+    mandate_id: str | None = None
+    routing_id: str | None = None
+    expect: Expectation | None = None
+    tags: frozenset[str] = frozenset()
+    until_at: datetime | None = None
+    initial: Initial = Initial.TELL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """One order we promised to look at. A removed one is a tombstone: its key and version live on (6.7)."""
+
+    id: int
+    account: str
+    order_id: OrderId
+    order_key: OrderKey
+    state: WatchState
+    version: int
+    status: str | None
+    phase: Phase | None
+    sources: frozenset[Source]
+    mandate_id: str | None
+    routing_id: str | None
+    expect: Expectation | None
+    tags: frozenset[str]
+    until_at: datetime | None
+    initial: Initial
+    registered_at: datetime
+    last_polled_at: datetime | None = None
+    last_changed_at: datetime | None = None
+    next_poll_at: datetime | None = None
+    next_poll_why: Why | None = None
+    polls: int = 0
+    failures: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The narrow row that a poll touches: one source of one watched order, due at an instant."""
+
+    id: int
+    watch_id: int
+    account: str
+    source: Source
+    order_id: OrderId
+    routing_id: str | None
+    phase: Phase
+    digest: bytes | None
+    reader: Reader | None
+    registered_at: datetime
+    last_polled_at: datetime | None
+    last_changed_at: datetime
+    next_poll_at: datetime
+    failures: int
+    deadline_at: datetime | None
+    asked_at: datetime | None
+    doubted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookOutcome:
+    """What a look without a new version leaves behind.
+
+    A request that came in after `started_at` (`asked_at` later than it) wins over `next_poll_at`: one more look is
+    owed at once. A look whose watch was paused or removed meanwhile stays unscheduled.
+    """
+
+    look_id: int
+    started_at: datetime
+    next_poll_at: datetime
+    why: Why
+    last_polled_at: datetime | None
+    """The start of the last good look: this one, or for a failed look what stood before."""
+    failures: int = 0
+    error: str | None = None
+    doubted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookState:
+    """The look's wider part, read and written only when something changed or must be judged."""
+
+    look_id: int
+    digest: bytes | None
+    reader: Reader | None
+    phase: Phase
+    status: str | None
+    deadlines: Deadlines
+    last_changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSnapshot:
+    """One version of an order."""
+
+    version: int
+    snapshot: Snapshot
+    observed_at: datetime
+    not_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedEvent:
+    """An event with its place in its account's log and the snapshot it speaks of."""
+
+    event: Event
+    sequence: int
+    watch_id: int | None
+    snapshot: Snapshot | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionSecrets:
+    """The part of a subscription that is sealed at rest; write-only for users."""
+
+    target: Secret
+    signing: tuple[Secret, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    basic_auth: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A delivery to be owed, with the place of its lane."""
+
+    delivery: Delivery
+    account: str
+    subscription: Subscription
+    event: Event
+    watch_id: int | None
+    may_collapse: bool = False
+    """Whether it takes the place of what is still owed of the same subject (`mode: "latest"`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueDelivery:
+    """A delivery whose time has come, with all that an attempt needs."""
+
+    delivery: Delivery
+    subscription: Subscription
+    secrets: SubscriptionSecrets
+    logged: LoggedEvent
+    sequence: int | None
+    """The subscription's sequence, given at the first attempt; None before it."""
+    body: bytes | None
+    """Frozen at the first attempt; None before it."""
+    behind: tuple[EventId, ...]
+    skipped: tuple[EventId, ...]
+    replay_id: str | None
+    is_lapsed: bool
+    """Whether an earlier claim ran out without an outcome (a crash, most likely)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A hold on a delivery for one attempt, which it counts."""
+
+    delivery_id: DeliveryId
+    subscription_id: SubscriptionId
+    attempt: int
+    body: bytes
+    lease_until: datetime
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One attempt, immutable. Units: `duration_ms`."""
+
+    delivery_id: DeliveryId
+    number: int
+    started_at: datetime
+    duration_ms: int
+    reason: Reason
+    http_status: int | None = None
+    retry_after_s: float | None = None
+    answer: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryView:
+    """A delivery as people read it."""
+
+    delivery: Delivery
+    account: str
+    subscription_id: SubscriptionId
+    event_id: EventId
+    event_type: str
+    order_id: OrderId | None
+    sequence: int | None
+    replay_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """How long a later event of an order waits for an earlier one. Units: `hold_s` seconds."""
+
+    hold_attempts: int = 3
+    hold_s: float = 600.0
+
+
+class SourceState(StrEnum):
+    """How an account's upstream stands."""
+
+    OK = "ok"
+    FAILING = "failing"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHealth:
+    """Kept per account and source, so that a restart neither forgets an outage nor tells it twice."""
+
+    account: str
+    source: Source
+    state: SourceState = SourceState.OK
+    since: datetime | None = None
+    failures: int = 0
+    probes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedAnswer:
+    """What an Idempotency-Key was answered; `digest` is of the request's body."""
+
+    key: str
+    route: str
+    account: str
+    digest: bytes
+    http_status: int
+    body: bytes
