@@ -227,7 +227,8 @@ class SubscriptionStore(Protocol):
     ) -> None:
         """Write a subscription; None leaves its secrets.
 
-        A change of state holds or releases what it is owed: paused or disabled makes pending held, active makes held pending again in order (6.9).
+        A change of state holds or releases what it is owed: paused or disabled makes pending held, active makes
+        held pending again in order (6.9).
         """
         ...
 
@@ -259,8 +260,9 @@ class DeliveryStore(Protocol):
     async def due_deliveries(
         self, *, now: datetime, limit: int, lanes: Lanes, busy: Collection[SubscriptionId] = ()
     ) -> list[DueDelivery]:
-        """Return unclaimed pending deliveries due at `now` whose lane lets them go, longest due first, leaving out
-        busy subscriptions. At most one of each lane.
+        """Return unclaimed pending deliveries due at `now` whose lane lets them go, at most one of each lane.
+
+        Longest due first; those of busy subscriptions are left out.
         """
         ...
 
@@ -284,8 +286,9 @@ class DeliveryStore(Protocol):
         now: datetime,
         lanes: Lanes,
     ) -> None:
-        """Write attempts and what became of their deliveries, if the claim's token still holds (None: not claimed);
-        lets the next of the lane go.
+        """Write attempts and what became of their deliveries, if the claim's token still holds (None: not claimed).
+
+        Lets the next of the lane go.
         """
         ...
 
@@ -360,8 +363,10 @@ class HealthStore(Protocol):
     async def prune(
         self, *, before: datetime, answers_before: datetime, now: datetime, limit: int = 1000
     ) -> int:
-        """Delete finished history older than `before` (never a tombstone, nothing owed, never the last snapshot),
-        attempts' answers older than `answers_before`, idempotency answers past 24 h; return how many rows went.
+        """Delete what has had its time; return how many rows went.
+
+        Finished history older than `before` (never a tombstone, nothing owed, never the last snapshot of a source),
+        attempts' answers older than `answers_before`, answers to idempotency keys past 24 h.
         """
         ...
 
