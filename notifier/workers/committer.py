@@ -1,0 +1,103 @@
+"""Group commit: whatever has come in since the last transaction goes into the next one.
+
+A lone item commits at once; under load a transaction carries hundreds, which is what makes a database keep up with a
+network. A group never poisons its members: when it fails, each item is tried alone and only the culprit is set aside.
+Items are written in the order in which they came. A crash loses only what no transaction has taken, and that comes
+due again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from notifier.clock import Clock
+from notifier.errors import StorageError
+from notifier.logs import get_logger
+from notifier.metrics import Metrics
+from notifier.storage.contract import Storage, Transaction
+
+T = TypeVar("T")
+
+_LARGEST_GROUP = 500
+_PATIENCE_S = 1.0
+
+log = get_logger(__name__)
+
+
+class GroupCommit(Generic[T]):
+    """Writes items of one kind, many a transaction.
+
+    `write` puts items into an open transaction; `landed` hears of each item that is done with, and whether it was
+    written.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        storage: Storage,
+        write: Callable[[Transaction, Sequence[T]], Awaitable[None]],
+        landed: Callable[[T, bool], None],
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self.name = name
+        self._storage = storage
+        self._write = write
+        self._landed = landed
+        self._clock = clock
+        self._metrics = metrics
+        self._items: list[T] = []
+        self._arrived = asyncio.Event()
+
+    def add(self, item: T) -> None:
+        """Hand over an item; it is written by the next transaction."""
+        self._items.append(item)
+        self._arrived.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write what comes until `stop` is set, then what is left."""
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            while not (stop.is_set() and not self._items):
+                if not self._items:
+                    arriving = asyncio.ensure_future(self._arrived.wait())
+                    await asyncio.wait({arriving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                    arriving.cancel()
+                await self.flush()
+        finally:
+            stopping.cancel()
+
+    async def flush(self) -> None:
+        """Write one group."""
+        self._arrived.clear()
+        group, self._items = self._items[:_LARGEST_GROUP], self._items[_LARGEST_GROUP:]
+        if not group:
+            return
+        began = self._clock.monotonic()
+        try:
+            await self._commit(group)
+        except Exception as error:  # noqa: BLE001 - one bad row must not lose the others
+            log.warning("commit.split", worker=self.name, rows=len(group), error=type(error).__name__)
+            for item in group:
+                await self._commit_alone(item)
+        self._metrics.commit_rows.observe(len(group))
+        self._metrics.commit_duration_s.observe(self._clock.monotonic() - began)
+
+    async def _commit(self, group: Sequence[T]) -> None:
+        async with self._storage.writing() as tx:
+            await self._write(tx, group)
+        for item in group:
+            self._landed(item, True)
+
+    async def _commit_alone(self, item: T) -> None:
+        try:
+            await self._commit([item])
+        except StorageError as error:
+            log.error("commit.failed", worker=self.name, error=str(error))
+            await self._clock.sleep(_PATIENCE_S)
+            self._landed(item, False)
+        except Exception:
+            log.exception("commit.failed", worker=self.name)
+            self._metrics.loop_errors_total.labels(self.name).inc()
+            self._landed(item, False)

@@ -1,0 +1,68 @@
+"""Housekeeping: ends what has expired, forgets what has had its time, and keeps the gauges true."""
+
+from datetime import timedelta
+
+from notifier.clock import Clock
+from notifier.domain.delivery import DeliveryState
+from notifier.domain.order import WatchState
+from notifier.logs import get_logger
+from notifier.metrics import Metrics
+from notifier.storage.contract import Storage
+from notifier.storage.records import Lanes
+from notifier.workers.schedule import Job
+
+_ANSWERS_KEPT = timedelta(days=7)
+_STEP = 1000
+
+log = get_logger(__name__)
+
+
+class Janitor:
+    """The jobs that keep the house."""
+
+    def __init__(
+        self, *, storage: Storage, clock: Clock, metrics: Metrics, lanes: Lanes, retention_days: int
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._metrics = metrics
+        self._lanes = lanes
+        self._retention = timedelta(days=retention_days)
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return what recurs, and how often."""
+        return (
+            Job(name="expire", every_s=30, run=self.expire),
+            Job(name="gauges", every_s=15, run=self.gauge),
+            Job(name="prune", every_s=3600, run=self.prune, limit_s=600),
+        )
+
+    async def expire(self) -> None:
+        """End deliveries that are still owed at their expiry."""
+        async with self._storage.writing() as tx:
+            count = await tx.expire_deliveries(now=self._clock.now(), lanes=self._lanes)
+        if count:
+            log.warning("deliveries.expired", count=count)
+
+    async def prune(self) -> None:
+        """Forget old history in small steps, so that no transaction is long."""
+        now = self._clock.now()
+        total = gone = _STEP
+        total = 0
+        while gone:
+            async with self._storage.writing() as tx:
+                gone = await tx.prune(
+                    before=now - self._retention, answers_before=now - _ANSWERS_KEPT, now=now, limit=_STEP
+                )
+            total += gone
+        if total:
+            log.info("history.pruned", rows=total)
+
+    async def gauge(self) -> None:
+        """Count watches and owed deliveries for the metrics."""
+        async with self._storage.reading() as tx:
+            counts = await tx.counts()
+        for state in WatchState:
+            self._metrics.watches.labels(state).set(counts.get(f"watches.{state}", 0))
+        owed = (DeliveryState.PENDING, DeliveryState.HELD)
+        self._metrics.deliveries_owed.set(sum(counts.get(f"deliveries.{state}", 0) for state in owed))

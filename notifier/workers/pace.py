@@ -1,0 +1,22 @@
+"""An even flow of requests: a bucket of at most half a second's worth."""
+
+from notifier.clock import Clock
+
+_BURST_S = 0.5
+
+
+class Pace:
+    """Lets `rate` turns a second through. Units: `rate` per second."""
+
+    def __init__(self, rate: float, clock: Clock) -> None:
+        self._gap_s = 1.0 / rate
+        self._clock = clock
+        self._free_at = clock.monotonic() - _BURST_S
+
+    async def turn(self) -> None:
+        """Return when it is this caller's turn; callers are served in the order in which they asked."""
+        now = self._clock.monotonic()
+        self._free_at = max(self._free_at, now - _BURST_S) + self._gap_s
+        wait_s = self._free_at - now
+        if wait_s > 0:
+            await self._clock.sleep(wait_s)

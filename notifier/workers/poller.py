@@ -1,0 +1,209 @@
+"""The poller: for each account a continuous pipeline, claim ahead -> bounded fetchers -> one committer.
+
+No tick waits for its slowest member. A claimed look stays in `in_flight` until what it brought is committed, so at
+most one request for an order is under way; the embedded database has one polling process, so a claim need not be
+written: a crash forgets it and the look is still due. Accounts share nothing but the committer, so one merchant's
+flood or outage cannot delay another's orders.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from notifier.clock import Clock
+from notifier.logs import get_logger
+from notifier.metrics import Metrics
+from notifier.source.contract import Failure, FailureReason, StatusSource
+from notifier.storage.contract import Storage, Transaction
+from notifier.storage.records import Look, LookOutcome
+from notifier.workers.committer import GroupCommit
+from notifier.workers.pace import Pace
+from notifier.workers.recording import Polled, Recorder
+from notifier.workers.trouble import Upstream
+
+_LONGEST_SLEEP_S = 30.0
+_AHEAD = 8
+_LEAST_AHEAD = 16
+_MOST_AHEAD = 1000
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLimits:
+    """What the upstream grants one account. Units: requests per second, requests at once."""
+
+    requests_per_s: float
+    max_concurrency: int
+
+
+class Poller:
+    """Looks at every due order of one account."""
+
+    def __init__(
+        self,
+        account: str,
+        *,
+        source: StatusSource,
+        upstream: Upstream,
+        limits: AccountLimits,
+        storage: Storage,
+        recorder: Recorder,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self.name = f"poller:{account}"
+        self._account = account
+        self._source = source
+        self._upstream = upstream
+        self._limits = limits
+        self._storage = storage
+        self._recorder = recorder
+        self._clock = clock
+        self._metrics = metrics
+        self._pace = Pace(limits.requests_per_s, clock)
+        self._ahead = min(_MOST_AHEAD, max(_LEAST_AHEAD, _AHEAD * limits.max_concurrency))
+        self._queue: asyncio.Queue[Look | None] = asyncio.Queue()
+        self._in_flight: set[int] = set()
+        self._landed = asyncio.Event()
+        self._ok = metrics.polls_total.labels(account, "ok")
+        self._committer = GroupCommit[tuple[Polled, LookOutcome | None]](
+            self.name,
+            storage=storage,
+            write=self._write,
+            landed=self._on_landed,
+            clock=clock,
+            metrics=metrics,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Poll until stopped, then bring home and commit what is in flight."""
+        await self._upstream.load()
+        drained = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            committing = tasks.create_task(self._committer.run(drained), name=f"{self.name}:commit")
+            fetchers = [
+                tasks.create_task(self._fetch_many(), name=f"{self.name}:fetch:{i}")
+                for i in range(self._limits.max_concurrency)
+            ]
+            stopping = tasks.create_task(_signal(stop, self._landed, self._storage.signals.looks))
+            try:
+                await self._claim_many(stop)
+            finally:
+                while not self._queue.empty():
+                    self._queue.get_nowait()
+                for _ in fetchers:
+                    self._queue.put_nowait(None)
+            await asyncio.wait(fetchers)
+            drained.set()
+            await committing
+            stopping.cancel()
+
+    async def _claim_many(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if self._upstream.is_refused:
+                await self._probe(stop)
+                continue
+            room = self._ahead - len(self._in_flight)
+            if room * 2 < self._ahead:
+                self._landed.clear()
+                await self._landed.wait()
+                continue
+            await self._claim(room, stop)
+
+    async def _claim(self, room: int, stop: asyncio.Event) -> None:
+        wake = self._storage.signals.looks
+        wake.clear()
+        if stop.is_set():
+            return
+        now = self._clock.now()
+        async with self._storage.reading() as tx:
+            looks = await tx.due_looks(self._account, now=now, limit=room, in_flight=self._in_flight)
+            next_at = None if len(looks) == room else await tx.next_look_at(self._account, after=now)
+        for look in looks:
+            self._in_flight.add(look.id)
+            self._queue.put_nowait(look)
+        if len(looks) == room:
+            return
+        wait_s = _LONGEST_SLEEP_S if next_at is None else (next_at - self._clock.now()).total_seconds()
+        if wait_s > 0:
+            await self._clock.wait(wake, min(wait_s, _LONGEST_SLEEP_S))
+
+    async def _probe(self, stop: asyncio.Event) -> None:
+        """Ask for one due order with the refused credential; the first good answer resumes all."""
+        if await self._clock.wait(stop, self._upstream.probe_wait_s):
+            return
+        async with self._storage.reading() as tx:
+            # Every watch waits, so any of them will do, due or not.
+            soon = self._clock.now() + timedelta(days=36_500)
+            looks = await tx.due_looks(self._account, now=soon, limit=1, in_flight=self._in_flight)
+        for look in looks:
+            self._in_flight.add(look.id)
+            await self._fetch(look)
+        if self._upstream.is_refused:
+            await self._upstream.note_probe()
+
+    async def _fetch_many(self) -> None:
+        while True:
+            look = await self._queue.get()
+            if look is None:
+                return
+            if self._upstream.is_refused:
+                self._drop(look)
+                continue
+            await self._pace.turn()
+            await self._fetch(look)
+
+    async def _fetch(self, look: Look) -> None:
+        clock = self._clock
+        started_at, began = clock.now(), clock.monotonic()
+        try:
+            result = await self._source.fetch(look.order_id, routing_id=look.routing_id)
+        except Exception:
+            # A source answers with values; what it raises is a defect of ours and must not stop the others.
+            log.exception("poll.failed", account=self._account, order_id=look.order_id)
+            self._metrics.loop_errors_total.labels(self.name).inc()
+            result = Failure(reason=FailureReason.MALFORMED, detail="defect")
+        finished_at = clock.now()
+        self._metrics.poll_duration_s.observe(clock.monotonic() - began)
+        self._metrics.poll_lateness_s.observe(max(0.0, (started_at - look.next_poll_at).total_seconds()))
+        if isinstance(result, Failure):
+            self._note_failure(look, result)
+        else:
+            self._ok.inc()
+        await self._upstream.note(result)
+        if isinstance(result, Failure) and result.reason is FailureReason.REFUSED:
+            self._drop(look)  # It says nothing of the order, which stays due.
+            return
+        polled = Polled(look=look, started_at=started_at, finished_at=finished_at, result=result)
+        self._committer.add((polled, self._recorder.assess(polled)))
+
+    def _note_failure(self, look: Look, failure: Failure) -> None:
+        self._metrics.polls_total.labels(self._account, failure.reason).inc()
+        log.info(
+            "poll.failed",
+            account=self._account,
+            order_id=look.order_id,
+            reason=failure.reason,
+            http_status=failure.http_status,
+            request_id=failure.request_id,
+            detail=failure.detail or None,
+        )
+
+    async def _write(self, tx: Transaction, group: Sequence[tuple[Polled, LookOutcome | None]]) -> None:
+        await self._recorder.write(tx, group)
+
+    def _on_landed(self, item: tuple[Polled, LookOutcome | None], _written: bool) -> None:
+        self._drop(item[0].look)
+
+    def _drop(self, look: Look) -> None:
+        self._in_flight.discard(look.id)
+        self._landed.set()
+
+
+async def _signal(stop: asyncio.Event, *events: asyncio.Event) -> None:
+    """Wake every sleeper of this worker once it is to stop."""
+    await stop.wait()
+    for event in events:
+        event.set()

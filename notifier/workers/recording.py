@@ -1,0 +1,276 @@
+"""What a poll leaves behind: the next look, and when something changed, snapshot, events and what they owe.
+
+`assess` is the fast way and needs no database: an unchanged answer is only rescheduled. `record` is the thorough way,
+inside the transaction that commits everything at once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from notifier.clock import Clock
+from notifier.domain.cadence import (
+    Plan,
+    PollingPolicy,
+    after_asked,
+    after_error,
+    after_not_found,
+    is_confirmed,
+    next_poll,
+    second_look,
+)
+from notifier.domain.event import (
+    Event,
+    Fact,
+    Sighting,
+    counted_event_id,
+    event_of,
+    numbered,
+    snapshot_event_id,
+)
+from notifier.domain.observation import Doubtful, Known, Observation, Stale, judge, observe
+from notifier.domain.order import Phase, WatchState, order_key
+from notifier.domain.snapshot import Snapshot, Subject
+from notifier.metrics import Metrics
+from notifier.source.contract import Answer, Failure, FailureReason
+from notifier.storage.contract import Transaction
+from notifier.storage.records import Initial, Lanes, Look, LookOutcome, LookState, Watch
+from notifier.storage.telling import tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """One request and what came of it."""
+
+    look: Look
+    started_at: datetime
+    finished_at: datetime
+    result: Answer | Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How events become deliveries; the same for every worker."""
+
+    expires_after_s: float
+    lanes: Lanes
+    new_id: Callable[[], str]
+    livemode: Callable[[str], bool]
+
+
+class Recorder:
+    """Turns polls into what storage keeps."""
+
+    def __init__(self, *, clock: Clock, policy: PollingPolicy, telling: Telling, metrics: Metrics) -> None:
+        self._clock = clock
+        self._policy = policy
+        self._telling = telling
+        self._metrics = metrics
+
+    async def write(self, tx: Transaction, group: Sequence[tuple[Polled, LookOutcome | None]]) -> None:
+        """Write a group of polls: the unchanged ones in one statement, each of the others thoroughly."""
+        outcomes = [outcome for _, outcome in group if outcome is not None]
+        for polled, outcome in group:
+            if outcome is None:
+                outcomes.append(await self._record(tx, polled))
+        await tx.record_looks(outcomes, now=self._clock.now())
+
+    def assess(self, polled: Polled) -> LookOutcome | None:
+        """Return what an unchanged or failed look leaves behind, or None when the thorough way is needed."""
+        look, result = polled.look, polled.result
+        if isinstance(result, Failure):
+            return self._after_failure(polled, result)
+        is_same = result.digest == look.digest and look.doubted_at is None
+        is_due = look.deadline_at is not None and look.deadline_at <= polled.started_at
+        if not is_same or is_due or look.reader is None:
+            return None
+        plan = self._plan(polled, look.phase, look.last_changed_at, look.deadline_at)
+        return _good_look(polled, plan)
+
+    def _plan(
+        self, polled: Polled, phase: Phase, last_changed_at: datetime, deadline_at: datetime | None
+    ) -> Plan:
+        asked_at = polled.look.asked_at
+        if asked_at is not None and asked_at <= polled.started_at and last_changed_at < polled.started_at:
+            return after_asked(polled.finished_at)
+        return next_poll(
+            phase,
+            last_changed_at=last_changed_at,
+            deadline_at=deadline_at,
+            now=polled.finished_at,
+            roll=self._clock.roll(),
+            policy=self._policy,
+        )
+
+    def _after_failure(self, polled: Polled, failure: Failure) -> LookOutcome | None:
+        look = polled.look
+        plan: Plan | None
+        if failure.reason is FailureReason.NOT_FOUND and look.digest is None:
+            plan = after_not_found(
+                registered_at=look.registered_at, now=polled.finished_at, roll=self._clock.roll()
+            )
+            if plan is None:
+                return None
+        else:
+            plan = after_error(
+                look.failures + 1,
+                now=polled.finished_at,
+                retry_after_s=failure.retry_after_s,
+                roll=self._clock.roll(),
+                policy=self._policy,
+            )
+        return LookOutcome(
+            look_id=look.id,
+            started_at=polled.started_at,
+            next_poll_at=plan.at,
+            why=plan.why,
+            last_polled_at=look.last_polled_at,
+            failures=look.failures + 1,
+            error=failure.reason,
+            doubted_at=look.doubted_at,
+        )
+
+    async def _record(self, tx: Transaction, polled: Polled) -> LookOutcome:
+        watch = await tx.watch_by_id(polled.look.watch_id)
+        if watch.state is not WatchState.ACTIVE:
+            # Paused or removed while we asked: what we saw is looked at anew when it is watched again.
+            return _good_look(
+                polled, second_look(polled.finished_at), last_polled_at=polled.look.last_polled_at
+            )
+        if isinstance(polled.result, Failure):
+            return await self._park(tx, watch, polled, polled.result)
+        return await self._observe(tx, watch, polled, polled.result)
+
+    async def _park(self, tx: Transaction, watch: Watch, polled: Polled, failure: Failure) -> LookOutcome:
+        state = WatchState.NOT_FOUND
+        fact = Fact(
+            type=f"watch.{state}", subject=Subject.WATCH, subject_id=None, field="state", current=state
+        )
+        sighting = self._sighting(watch, polled, version=watch.version, phase=watch.phase or Phase.UNKNOWN)
+        await self._tell(
+            tx, watch, None, numbered([await self._judged(tx, fact, sighting)]), polled.finished_at
+        )
+        await tx.end_watch(watch.id, state)
+        plan = second_look(polled.finished_at)
+        outcome = _good_look(polled, plan, last_polled_at=polled.look.last_polled_at)
+        return replace(outcome, failures=polled.look.failures + 1, error=failure.reason)
+
+    async def _observe(self, tx: Transaction, watch: Watch, polled: Polled, answer: Answer) -> LookOutcome:
+        look = polled.look
+        stored = await tx.look_state(look.id)
+        known = Known(
+            snapshot=await tx.latest_snapshot(watch.id, look.source),
+            deadlines=stored.deadlines,
+            expect=watch.expect,
+            is_silent=watch.initial is Initial.SILENT,
+            doubted=is_confirmed(look.doubted_at, polled.started_at),
+        )
+        match observe(known, answer.snapshot(), now=polled.finished_at, policy=self._policy):
+            case Stale():
+                return _good_look(
+                    polled, self._plan(polled, look.phase, look.last_changed_at, look.deadline_at)
+                )
+            case Doubtful():
+                outcome = _good_look(polled, second_look(polled.finished_at))
+                return replace(outcome, doubted_at=look.doubted_at or polled.started_at)
+            case Observation() as seen:
+                return await self._keep(tx, watch, polled, stored=stored, seen=seen, digest=answer.digest)
+
+    async def _keep(
+        self,
+        tx: Transaction,
+        watch: Watch,
+        polled: Polled,
+        *,
+        stored: LookState,
+        seen: Observation,
+        digest: bytes,
+    ) -> LookOutcome:
+        order, look = seen.snapshot.order, polled.look
+        version = watch.version
+        if seen.is_new_version:
+            version = await tx.add_snapshot(
+                watch, seen.snapshot, observed_at=polled.finished_at, not_before=look.last_polled_at
+            )
+            self._metrics.snapshots_total.labels(look.source).inc()
+        judgement = judge(
+            seen.snapshot, seen.deadlines, watch.expect, looked_at=polled.started_at, policy=self._policy
+        )
+        sighting = self._sighting(watch, polled, version=version, phase=order.phase, initial=seen.is_initial)
+        events = [event_of(fact, sighting, snapshot_event_id(sighting, fact)) for fact in seen.facts]
+        not_initial = replace(sighting, initial=False)
+        events += [await self._judged(tx, fact, not_initial) for fact in judgement.facts]
+        await self._tell(tx, watch, seen.snapshot, numbered(events), polled.finished_at)
+        last_changed_at = polled.finished_at if seen.is_new_version else stored.last_changed_at
+        await tx.save_look_state(
+            LookState(
+                look_id=look.id,
+                digest=digest,
+                reader=seen.snapshot.reader,
+                phase=order.phase,
+                status=order.status,
+                deadlines=judgement.deadlines,
+                last_changed_at=last_changed_at,
+            )
+        )
+        if judgement.state is not WatchState.ACTIVE:
+            await tx.end_watch(watch.id, judgement.state)
+        return _good_look(
+            polled, self._plan(polled, order.phase, last_changed_at, judgement.deadlines.soonest)
+        )
+
+    async def _judged(self, tx: Transaction, fact: Fact, sighting: Sighting) -> Event:
+        """Make an event of no snapshot, with its subject's own counter (6.3)."""
+        subject_id = f"{sighting.order_key}/{fact.subject_id or ''}"
+        n = await tx.raise_counter(sighting.account, fact.subject, subject_id)
+        return event_of(fact, sighting, counted_event_id(sighting.account, sighting.order_key, fact, n))
+
+    def _sighting(
+        self, watch: Watch, polled: Polled, *, version: int, phase: Phase, initial: bool = False
+    ) -> Sighting:
+        return Sighting(
+            account=watch.account,
+            livemode=self._telling.livemode(watch.account),
+            order_id=watch.order_id,
+            order_key=order_key(watch.order_id),
+            order_version=version,
+            source=polled.look.source,
+            phase=phase,
+            observed_at=polled.finished_at,
+            not_before=polled.look.last_polled_at,
+            initial=initial,
+        )
+
+    async def _tell(
+        self,
+        tx: Transaction,
+        watch: Watch,
+        snapshot: Snapshot | None,
+        events: Sequence[Event],
+        now: datetime,
+    ) -> None:
+        if not events:
+            return
+        how = self._telling
+        await tell(
+            tx,
+            events,
+            watch=watch,
+            snapshot=snapshot,
+            now=now,
+            expires_after_s=how.expires_after_s,
+            lanes=how.lanes,
+            new_id=how.new_id,
+        )
+        for event in events:
+            self._metrics.events_total.labels(event.type).inc()
+
+
+def _good_look(polled: Polled, plan: Plan, *, last_polled_at: datetime | None = None) -> LookOutcome:
+    return LookOutcome(
+        look_id=polled.look.id,
+        started_at=polled.started_at,
+        next_poll_at=plan.at,
+        why=plan.why,
+        last_polled_at=last_polled_at or polled.started_at,
+    )

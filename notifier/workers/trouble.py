@@ -1,0 +1,144 @@
+"""How an account's upstream stands: told once when it starts to fail, once when it is well again (interface 6.15).
+
+Transient trouble only tells; a refused credential also stops the account's polling, but for one probe after 30 s,
+doubling to ten minutes, for ever. The state is a row, so a restart neither forgets an outage nor tells it twice.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from notifier.clock import Clock
+from notifier.domain.event import Event, Fact, counted_event_id
+from notifier.domain.order import Source
+from notifier.domain.snapshot import Subject
+from notifier.logs import get_logger
+from notifier.source.contract import TRANSIENT, Answer, Failure, FailureReason
+from notifier.storage.contract import Storage, Transaction
+from notifier.storage.records import SourceHealth, SourceState
+from notifier.storage.telling import tell
+from notifier.workers.recording import Telling
+
+_FAILURES_TO_TELL = 5
+_REFUSALS_TO_BELIEVE = 2
+_FIRST_PROBE_S = 30.0
+_LONGEST_PROBE_S = 600.0
+
+log = get_logger(__name__)
+
+
+class Upstream:
+    """The health of one source of one account."""
+
+    def __init__(
+        self, account: str, source: Source, *, storage: Storage, clock: Clock, telling: Telling
+    ) -> None:
+        self.account = account
+        self.source = source
+        self._storage = storage
+        self._clock = clock
+        self._telling = telling
+        self._health = SourceHealth(account=account, source=source)
+        self._failures = 0
+        self._refusals = 0
+        self._first_failure_at: datetime | None = None
+        self._lock = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Read how the source stood when the daemon stopped."""
+        async with self._storage.reading() as tx:
+            self._health = await tx.source_health(self.account, self.source)
+
+    @property
+    def is_refused(self) -> bool:
+        return self._health.state is SourceState.REFUSED
+
+    @property
+    def state(self) -> SourceState:
+        return self._health.state
+
+    @property
+    def probe_wait_s(self) -> float:
+        """Seconds until the next probe of a refused credential."""
+        return float(min(_LONGEST_PROBE_S, _FIRST_PROBE_S * 2.0 ** min(self._health.probes, 10)))
+
+    async def note(self, result: Answer | Failure) -> None:
+        """Take one result into account; cheap while all is well."""
+        if not isinstance(result, Failure):
+            self._failures = self._refusals = 0
+            if self._health.state is not SourceState.OK:
+                await self._recover()
+            return
+        if result.reason is FailureReason.REFUSED:
+            self._refusals += 1
+            await self._refuse()
+        elif result.reason in TRANSIENT:
+            self._failures += 1
+            self._first_failure_at = self._first_failure_at if self._failures > 1 else self._clock.now()
+            if self._failures >= _FAILURES_TO_TELL and self._health.state is SourceState.OK:
+                await self._change(SourceState.FAILING, "source.failing", result.reason)
+
+    async def _refuse(self) -> None:
+        if self._refusals >= _REFUSALS_TO_BELIEVE:
+            await self._change(SourceState.REFUSED, "source.refused", FailureReason.REFUSED)
+
+    async def note_probe(self) -> None:
+        """Count a probe that changed nothing; the next one comes later."""
+        async with self._lock, self._storage.writing() as tx:
+            self._health = replace(self._health, probes=self._health.probes + 1)
+            await tx.save_source_health(self._health)
+
+    async def _recover(self) -> None:
+        since = self._health.since
+        lasted_s = (self._clock.now() - since).total_seconds() if since else 0.0
+        await self._change(SourceState.OK, "source.recovered", f"after {lasted_s:.0f} s")
+
+    async def _change(self, state: SourceState, event_type: str, current: str) -> None:
+        async with self._lock:
+            if self._health.state is state:
+                return
+            now = self._clock.now()
+            before = self._health.state
+            since = self._first_failure_at if state is SourceState.FAILING else now
+            health = replace(self._health, state=state, since=since or now, failures=self._failures, probes=0)
+            fact = Fact(
+                type=event_type,
+                subject=Subject.SOURCE,
+                subject_id=self.source,
+                field="state",
+                previous=before,
+                current=current,
+            )
+            async with self._storage.writing() as tx:
+                await tx.save_source_health(health)
+                await self._tell(tx, fact, now)
+            self._health = health
+        log.warning(event_type, account=self.account, source=self.source, was=before, detail=current)
+
+    async def _tell(self, tx: Transaction, fact: Fact, now: datetime) -> None:
+        n = await tx.raise_counter(self.account, fact.subject, self.source)
+        event = Event(
+            id=counted_event_id(self.account, None, fact, n),
+            type=fact.type,
+            account=self.account,
+            livemode=self._telling.livemode(self.account),
+            subject=fact.subject,
+            subject_id=fact.subject_id,
+            source=self.source,
+            field=fact.field,
+            previous=fact.previous,
+            current=fact.current,
+            observed_at=now,
+        )
+        events: Sequence[Event] = (event,)
+        await tell(
+            tx,
+            events,
+            watch=None,
+            snapshot=None,
+            now=now,
+            expires_after_s=self._telling.expires_after_s,
+            lanes=self._telling.lanes,
+            new_id=self._telling.new_id,
+        )
