@@ -1,0 +1,191 @@
+"""The sandbox's memory: orders in the order of their creation, and what may be done to them."""
+
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from notifier.clock import Clock
+from notifier.domain.instant import to_ms
+from notifier.errors import InvalidValue
+from notifier.sandbox.body import order_body
+from notifier.sandbox.chance import random_life
+from notifier.sandbox.faults import Faults
+from notifier.sandbox.frame import Frame
+from notifier.sandbox.scenario import Life, Look, Method, RefundOutcome, Step, refund_steps
+from notifier.sandbox.scripts import SCRIPTS, Script, script_for_amount
+
+MERCHANT_ID = "sandboxmart"
+KEY = "sandbox-key"
+CREDIT_KEY = "sandbox-credit-key"
+RANDOM = "random"
+_USUAL_AMOUNT = 249_50
+_MOST_REFUNDS = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A life that has begun."""
+
+    life: Life
+    frame: Frame
+
+    def look(self, age_s: float) -> Look:
+        """Return the order at that age."""
+        return self.life.look(age_s)
+
+
+def hundredths(amount: str | Decimal) -> int:
+    """Return an amount given in rupees as whole hundredths; raises InvalidValue."""
+    try:
+        scaled = Decimal(amount) * 100
+    except InvalidOperation:
+        raise InvalidValue("amount", f"{amount!r} is not a number; send rupees such as 249.50") from None
+    if not scaled.is_finite() or scaled <= 0 or scaled != scaled.to_integral_value():
+        raise InvalidValue("amount", f"{amount} is no amount; send more than 0 with at most two decimals")
+    return int(scaled)
+
+
+class Sandbox:
+    """A make-believe Juspay for one merchant.
+
+    `speed` is how many seconds of a life pass in one of the clock's. At most `keep` orders are remembered:
+    the oldest finished one makes room, or the oldest of all.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        merchant_id: str = MERCHANT_ID,
+        key: str = KEY,
+        credit_key: str = CREDIT_KEY,
+        speed: float = 1,
+        seed: int = 0,
+        keep: int = 2000,
+    ) -> None:
+        self.clock = clock
+        self.merchant_id = merchant_id
+        self.key = key
+        self.credit_key = credit_key
+        self.speed = speed
+        self.dice = random.Random(seed)
+        self.faults = Faults()
+        self._keep = keep
+        self._orders: dict[str, Order] = {}
+        self._opened = 0
+
+    def __iter__(self) -> Iterator[Order]:
+        return iter(self._orders.values())
+
+    def find(self, order_id: str) -> Order | None:
+        """Return the order by its id in any case, None when there is none."""
+        return self._orders.get(order_id.lower())
+
+    def age_s(self, order: Order) -> float:
+        """Return how old the order's life is now."""
+        return order.frame.age_s(self.clock.now())
+
+    def create(
+        self,
+        order_id: str | None = None,
+        *,
+        amount: int | None = None,
+        currency: str = "INR",
+        method: Method | None = None,
+        script: str | None = None,
+        steps: Sequence[Step] | None = None,
+    ) -> Order:
+        """Open an order and return it; an id that exists already returns the order it has.
+
+        `amount` is in hundredths. Without a script the amount decides, "random" draws; `steps` replace its course.
+        Raises InvalidValue when there is no such script.
+        """
+        order_id = order_id or self._new_id()
+        if (present := self.find(order_id)) is not None:
+            return present
+        if script == RANDOM:
+            life = random_life(order_id, self.dice)
+        else:
+            amount = amount or _USUAL_AMOUNT
+            scripted = _script(script or script_for_amount(amount))
+            life = scripted.life(order_id=order_id, amount=amount, currency=currency, method=method)
+        if steps is not None:
+            life = replace(life, steps=()).then(*steps)
+        frame = Frame(merchant_id=self.merchant_id, created_at=self.clock.now(), speed=self.speed)
+        self._make_room()
+        return self._put(Order(life=life, frame=frame))
+
+    def ask_refund(
+        self,
+        order: Order,
+        *,
+        unique_request_id: str,
+        amount: int,
+        outcome: RefundOutcome = RefundOutcome.SUCCESS,
+    ) -> Order:
+        """Begin a refund now; raises InvalidValue with Juspay's own code when it would refuse."""
+        age_s = self.age_s(order)
+        look = order.look(age_s)
+        if look.status != "CHARGED":
+            raise InvalidValue(
+                "order_id", "only a CHARGED order can be refunded", code="invalid.order.not_successful"
+            )
+        if any(row.unique_request_id == unique_request_id for row in look.refunds):
+            raise InvalidValue("unique_request_id", "this refund exists already", code="duplicate.call")
+        if len(look.refunds) >= _MOST_REFUNDS:
+            raise InvalidValue("order_id", "no more than 25 refunds an order", code="request.exceeded")
+        if look.refunded + amount > order.life.effective:
+            raise InvalidValue("amount", "more than is left to refund", code="invalid.amount.exceeded")
+        steps = refund_steps(
+            unique_request_id=unique_request_id, amount=amount, asked_s=age_s, outcome=outcome
+        )
+        return self._put(replace(order, life=order.life.then(*steps)))
+
+    def force(self, order: Order, *, status: str | None = None, mandate_status: str | None = None) -> Order:
+        """Set a status by hand, now; what the script meant to do to the order status later is off."""
+        age_s = self.age_s(order)
+        life = order.life if status is None else order.life.forced(age_s, status)
+        if mandate_status is not None:
+            life = life.then(Step(at_s=age_s, mandate_status=mandate_status))
+        return self._put(replace(order, life=life))
+
+    def body(
+        self, order: Order, *, full_gateway_response: bool = False, stale: bool = False
+    ) -> dict[str, Any]:
+        """Return the order status as it is now, or as it was just before its latest change."""
+        age_s = self.age_s(order)
+        if stale:
+            age_s = order.life.before(age_s)
+        return order_body(order.life, age_s, order.frame, full_gateway_response=full_gateway_response)
+
+    async def keep_populated(
+        self, on_new_order: Callable[[str], Awaitable[None]], *, every_s: float = 4
+    ) -> None:
+        """Open a random order every few seconds and tell of it, until cancelled."""
+        while True:
+            order = self.create(script=RANDOM)
+            await on_new_order(order.life.order_id)
+            await self.clock.sleep(every_s * self.dice.uniform(0.5, 1.5))
+
+    def _new_id(self) -> str:
+        # The instant keeps ids apart over restarts of a sandbox whose watcher remembers the old ones.
+        self._opened += 1
+        return f"SB{to_ms(self.clock.now())}{self._opened % 1000:03d}"
+
+    def _put(self, order: Order) -> Order:
+        self._orders[order.life.order_id.lower()] = order
+        return order
+
+    def _make_room(self) -> None:
+        if len(self._orders) < self._keep:
+            return
+        finished = (key for key, order in self._orders.items() if self.age_s(order) > order.life.ends_s)
+        del self._orders[next(finished, next(iter(self._orders)))]
+
+
+def _script(name: str) -> Script:
+    if name not in SCRIPTS:
+        raise InvalidValue("script", f"no script {name!r}; take one of {', '.join(SCRIPTS)} or {RANDOM}")
+    return SCRIPTS[name]
