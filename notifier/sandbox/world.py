@@ -1,13 +1,15 @@
 """The sandbox's memory: orders in the order of their creation, and what may be done to them."""
 
 import random
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from notifier.clock import Clock
-from notifier.domain.instant import to_ms
+from notifier.domain.instant import from_ms, to_ms
 from notifier.errors import InvalidValue
 from notifier.sandbox.body import order_body
 from notifier.sandbox.chance import random_life
@@ -22,6 +24,7 @@ CREDIT_KEY = "sandbox-credit-key"
 RANDOM = "random"
 _USUAL_AMOUNT = 249_50
 _MOST_REFUNDS = 25
+_SELF_LIVING = re.compile(r"sbl(\d{13})\d{3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class Sandbox:
         self.key = key
         self.credit_key = credit_key
         self.speed = speed
+        self._seed = seed
         self.dice = random.Random(seed)
         self.faults = Faults()
         self._keep = keep
@@ -80,8 +84,11 @@ class Sandbox:
         return iter(self._orders.values())
 
     def find(self, order_id: str) -> Order | None:
-        """Return the order by its id in any case, None when there is none."""
-        return self._orders.get(order_id.lower())
+        """Return the order by its id in any case, None when there is none.
+
+        An order that lives by itself is all in its id, so it goes on living after the sandbox was restarted.
+        """
+        return self._orders.get(order_id.lower()) or self._revived(order_id)
 
     def age_s(self, order: Order) -> float:
         """Return how old the order's life is now."""
@@ -165,14 +172,26 @@ class Sandbox:
     ) -> None:
         """Open a random order every few seconds and tell of it, until cancelled."""
         while True:
-            order = self.create(script=RANDOM)
+            order = self._self_living(self._new_id("SBL"), self.clock.now())
             await on_new_order(order.life.order_id)
             await self.clock.sleep(every_s * self.dice.uniform(0.5, 1.5))
 
-    def _new_id(self) -> str:
+    def _revived(self, order_id: str) -> Order | None:
+        made = _SELF_LIVING.fullmatch(order_id.lower())
+        if made is None or from_ms(int(made[1])) > self.clock.now():
+            return None
+        return self._self_living(order_id.upper(), from_ms(int(made[1])))
+
+    def _self_living(self, order_id: str, created_at: datetime) -> Order:
+        life = random_life(order_id, random.Random(f"{self._seed}/{order_id}"))
+        frame = Frame(merchant_id=self.merchant_id, created_at=created_at, speed=self.speed)
+        self._make_room()
+        return self._put(Order(life=life, frame=frame))
+
+    def _new_id(self, prefix: str = "SB") -> str:
         # The instant keeps ids apart over restarts of a sandbox whose watcher remembers the old ones.
         self._opened += 1
-        return f"SB{to_ms(self.clock.now())}{self._opened % 1000:03d}"
+        return f"{prefix}{to_ms(self.clock.now())}{self._opened % 1000:03d}"
 
     def _put(self, order: Order) -> Order:
         self._orders[order.life.order_id.lower()] = order
