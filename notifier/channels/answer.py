@@ -1,0 +1,61 @@
+"""What an HTTP answer means for a delivery."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from notifier.channels.egress import Reply
+from notifier.domain.delivery import Outcome, Reason, Verdict
+
+_SECONDS = re.compile(r"\d{1,9}")
+_SHORTEST_SECRET = 4
+
+
+def outcome_of(reply: Reply, *, now: datetime) -> Outcome:
+    """Return the outcome by status: 2xx accepts, 410 ends, everything else is tried again (interface 5)."""
+    verdict, reason = _meaning(reply.status)
+    return Outcome(
+        verdict=verdict,
+        reason=reason,
+        http_status=reply.status,
+        retry_after_s=retry_after_s(reply.retry_after, now=now),
+        answer=reply.body,
+    )
+
+
+def retry_after_s(text: str | None, *, now: datetime) -> float | None:
+    """Read `Retry-After` in both of its forms, seconds or a date; anything else is as if it was not there."""
+    if text is None:
+        return None
+    if _SECONDS.fullmatch(text.strip()):
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+
+
+def without(answer: bytes, secrets: Iterable[str]) -> bytes:
+    """Return the answer with what we sent in confidence blotted out; some receivers echo requests."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            answer = answer.replace(secret.encode(), b"***")
+    return answer
+
+
+def _meaning(status: int) -> tuple[Verdict, Reason]:
+    match status:
+        case _ if 200 <= status <= 299:  # noqa: PLR2004 - a class of statuses
+            return Verdict.ACCEPTED, Reason.ACCEPTED
+        case 410:
+            return Verdict.GONE, Reason.GONE
+        case _ if 300 <= status <= 399:  # noqa: PLR2004 - a class of statuses
+            return Verdict.RETRY, Reason.REDIRECT
+        case 401 | 403:
+            return Verdict.RETRY, Reason.UNAUTHORIZED
+        case 429:
+            return Verdict.RETRY, Reason.RATE_LIMITED
+        case _:
+            return Verdict.RETRY, Reason.HTTP_STATUS

@@ -1,0 +1,40 @@
+"""What a mail server's refusal, or its silence, means for a delivery."""
+
+import ssl
+
+import aiosmtplib
+
+from notifier.domain.delivery import Outcome, Reason, Verdict
+
+_FIRST_PERMANENT = 500
+_FIRST_REAL = 200  # the library puts -1 for an answer it could not read
+# What the server lacks or rejects of our settings; for want of STARTTLS or AUTH the library raises its bare error.
+_OUR_SETTINGS = (aiosmtplib.SMTPAuthenticationError, aiosmtplib.SMTPNotSupported)
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """Return the outcome of an attempt that failed; without the server's words, which name the recipient."""
+    match error:
+        case _ if isinstance(error, _OUR_SETTINGS) or type(error) is aiosmtplib.SMTPException:
+            return Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.OWN_FAULT)
+        case aiosmtplib.SMTPConnectResponseError() | aiosmtplib.SMTPHeloError():
+            reason = Reason.CONNECTION
+        case aiosmtplib.SMTPRecipientsRefused(recipients=[first, *_]):
+            return _of_code(first.code, Verdict.REFUSED, Reason.RECIPIENT_REFUSED)
+        case aiosmtplib.SMTPSenderRefused(code=code) if code >= _FIRST_PERMANENT:
+            return Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.OWN_FAULT)
+        case aiosmtplib.SMTPResponseException(code=code):
+            return _of_code(code, Verdict.REFUSED, Reason.REFUSED_BY_SERVICE)
+        case TimeoutError():
+            reason = Reason.TIMEOUT
+        case _:
+            is_tls = any(isinstance(each, ssl.SSLError) for each in (error, error.__cause__))
+            reason = Reason.TLS if is_tls else Reason.CONNECTION
+    return Outcome(verdict=Verdict.RETRY, reason=reason)
+
+
+def _of_code(code: int, verdict: Verdict, reason: Reason) -> Outcome:
+    """Return `verdict` for a code from 500 on; with a lower one the server asks to come again."""
+    if code < _FIRST_REAL:
+        return Outcome(verdict=Verdict.RETRY, reason=Reason.ANSWER_UNREADABLE)
+    return Outcome(verdict=verdict if code >= _FIRST_PERMANENT else Verdict.RETRY, reason=reason)

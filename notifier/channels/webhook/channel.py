@@ -1,0 +1,102 @@
+"""Signed callbacks (interface 5)."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from notifier.channels.answer import outcome_of, without
+from notifier.channels.contract import Address, Parcel
+from notifier.channels.egress import Egress
+from notifier.channels.webhook.headers import is_taken
+from notifier.channels.webhook.signature import sign, timestamp
+from notifier.clock import Clock
+from notifier.domain.delivery import Outcome
+from notifier.errors import TemplateError
+from notifier.templating import Templates
+
+_MOST_BEHIND = 50  # ids; servers refuse header lines above 8 KiB
+
+
+class WebhookChannel:
+    """Posts the event's document, or what a template makes of it, with signatures after Standard Webhooks."""
+
+    name = "webhook"
+    signs = True
+
+    def __init__(self, templates: Templates, egress: Egress, clock: Clock, *, timeout_s: float) -> None:
+        self._templates = templates
+        self._egress = egress
+        self._clock = clock
+        self._timeout_s = timeout_s
+
+    def check_target(self, target: str) -> None:
+        self._egress.check_url(target)
+
+    def shown_target(self, target: str) -> str:
+        return target
+
+    def render(self, document: Mapping[str, Any], template: str | None) -> bytes:
+        context = {"event": document, "data": document["data"], "order": document["data"]["order"]}
+        text = self._templates.render(
+            self.name, template, event_type=document["type"], part="json", context=context
+        )
+        try:
+            return msgspec.json.encode(msgspec.json.decode(text))
+        except msgspec.DecodeError as error:
+            name = f"{self.name}/{template or 'default'}.json.j2"
+            raise TemplateError(f"{name} does not make JSON of {document['type']}: {error}") from None
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        address = parcel.address
+        reply = await self._egress.post(
+            address.target.reveal(),
+            body=parcel.body,
+            headers=_own_headers(parcel) | _added_headers(address),
+            timeout_s=self._timeout_s,
+        )
+        if isinstance(reply, Outcome):
+            return reply
+        outcome = outcome_of(reply, now=self._clock.now())
+        confided = [*address.headers.values(), *_basic_auth(address).values()]
+        return replace(outcome, answer=without(outcome.answer, confided)) if confided else outcome
+
+    async def close(self) -> None:
+        await self._egress.close()
+
+
+def _own_headers(parcel: Parcel) -> dict[str, str]:
+    secrets = [secret.reveal() for secret in parcel.address.secrets]
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": parcel.event_id,
+        "webhook-timestamp": timestamp(parcel.now),
+        "webhook-signature": sign(secrets, event_id=parcel.event_id, at=parcel.now, body=parcel.body),
+        "notifier-attempt": str(parcel.attempt),
+        "notifier-subscription": parcel.subscription_id,
+        "notifier-sequence": str(parcel.sequence),
+    }
+    if parcel.behind:
+        headers["notifier-behind"] = " ".join(parcel.behind[:_MOST_BEHIND])
+    if parcel.replay_id is not None:
+        headers["notifier-replay"] = parcel.replay_id
+    return headers
+
+
+def _added_headers(address: Address) -> dict[str, str]:
+    basic_auth = _basic_auth(address)
+    taken = {name.lower() for name in basic_auth}
+    added = {
+        name: value
+        for name, value in address.headers.items()
+        if not is_taken(name) and name.lower() not in taken
+    }
+    return added | basic_auth
+
+
+def _basic_auth(address: Address) -> dict[str, str]:
+    if address.basic_auth is None:
+        return {}
+    return {"Authorization": f"Basic {b64encode(address.basic_auth.reveal().encode()).decode()}"}

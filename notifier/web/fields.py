@@ -1,0 +1,63 @@
+"""What a single member of a body or a query may be."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+
+from notifier.domain.instant import from_ms, to_ms
+from notifier.domain.order import parse_order_id
+from notifier.domain.subscription import check_pattern
+
+_LONGEST_S = timedelta(days=30).total_seconds()
+_SAFE_HEADER = re.compile(r"x-[a-z0-9-]{1,62}|authorization", re.IGNORECASE)
+_CHANGED_ON_THE_WAY = re.compile(r"x-(forwarded|real|http|original|rewrite)-.*", re.IGNORECASE)
+
+
+def _decimal_text(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError('give the amount as text such as "386.00"; a JSON number may lose digits')  # noqa: TRY004
+    if not re.fullmatch(r"\d{1,18}(\.\d{1,4})?", value, re.ASCII):
+        raise ValueError('is no amount; give decimal text such as "386.00"')
+    return value
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has a character that cannot be shown")
+    return text
+
+
+def _milliseconds(at: datetime) -> datetime:
+    return from_ms(to_ms(at))
+
+
+def _header_name(name: str) -> str:
+    if not _SAFE_HEADER.fullmatch(name) or _CHANGED_ON_THE_WAY.fullmatch(name):
+        raise ValueError("only headers named X-... (not those of proxies) and Authorization may be set")
+    return name
+
+
+OrderName = Annotated[str, AfterValidator(parse_order_id)]
+Amount = Annotated[str, BeforeValidator(_decimal_text)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}\z")]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)]
+Ascii = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}\z")]
+Tags = Annotated[tuple[Word, ...], Field(max_length=20)]
+Instant = Annotated[AwareDatetime, AfterValidator(_milliseconds)]
+Pattern = Annotated[str, StringConstraints(max_length=64), AfterValidator(check_pattern)]
+Patterns = Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=50)]
+TargetText = Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_printable)]
+TemplateName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}\z")]
+Seconds = Annotated[float, Field(gt=0, le=_LONGEST_S)]
+Schedule = Annotated[tuple[Seconds, ...], Field(min_length=1, max_length=100)]
+Rate = Annotated[float, Field(gt=0, le=10_000)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?\z")]
+Path = Annotated[
+    str,
+    StringConstraints(max_length=200, pattern=r"^(id|type|timestamp|schema|livemode|data(\.[a-z0-9_]+)+)\z"),
+]
+Scalar = str | bool | int | float
+Limit = Annotated[int, Field(ge=1, le=500)]

@@ -1,0 +1,53 @@
+"""Every call there is, one line each."""
+
+from notifier.web import bulk, deliveries, events, health, orders, page, subscriptions, watches
+from notifier.web.routing import NDJSON_TYPES, Route
+from notifier.web.shapes import (
+    AccountQuery,
+    DeliveryQuery,
+    EventQuery,
+    Held,
+    ListQuery,
+    NewSubscription,
+    NewWatch,
+    Scoped,
+    SnapshotQuery,
+    SubscriptionPatch,
+    WatchPatch,
+    WatchQuery,
+)
+
+_WATCH = "/v1/watches/{order_id}"
+_ORDER = "/v1/orders/{order_id}"
+_SUBSCRIPTION = "/v1/subscriptions/{id}"
+
+ROUTES = (
+    Route("POST", "/v1/watches", watches.register, AccountQuery, NewWatch, success=(200, 201)),
+    Route("POST", "/v1/watches/bulk", bulk.bulk, AccountQuery, takes=NDJSON_TYPES),
+    Route("GET", "/v1/watches", watches.index, WatchQuery),
+    Route("GET", _WATCH, watches.read, AccountQuery),
+    Route("PATCH", _WATCH, watches.amend, AccountQuery, WatchPatch),
+    Route("DELETE", _WATCH, watches.remove, AccountQuery, success=(204,)),
+    Route("POST", f"{_WATCH}/poll", watches.poll, AccountQuery, Scoped, success=(202,)),
+    Route("GET", _ORDER, orders.read, AccountQuery),
+    Route("GET", f"{_ORDER}/snapshots", orders.snapshots, SnapshotQuery),
+    Route("GET", f"{_ORDER}/timeline", orders.timeline, AccountQuery),
+    Route("POST", "/v1/subscriptions", subscriptions.create, AccountQuery, NewSubscription, success=(201,)),
+    Route("GET", "/v1/subscriptions", subscriptions.index, ListQuery),
+    Route("GET", _SUBSCRIPTION, subscriptions.read, AccountQuery),
+    Route("PATCH", _SUBSCRIPTION, subscriptions.amend, AccountQuery, SubscriptionPatch),
+    Route("DELETE", _SUBSCRIPTION, subscriptions.remove, AccountQuery, success=(204,)),
+    Route("POST", f"{_SUBSCRIPTION}/test", subscriptions.test, AccountQuery, Scoped, success=(202,)),
+    Route("POST", f"{_SUBSCRIPTION}/pause", subscriptions.pause, AccountQuery, Scoped),
+    Route("POST", f"{_SUBSCRIPTION}/resume", subscriptions.resume, AccountQuery, Scoped),
+    Route("POST", f"{_SUBSCRIPTION}/disable", subscriptions.disable, AccountQuery, Scoped),
+    Route("POST", f"{_SUBSCRIPTION}/enable", subscriptions.enable, AccountQuery, Held),
+    Route("GET", "/v1/events", events.index, EventQuery),
+    Route("GET", "/v1/events/{id}", events.read, AccountQuery),
+    Route("GET", "/v1/deliveries", deliveries.index, DeliveryQuery),
+    Route("GET", "/v1/deliveries/{id}", deliveries.read, AccountQuery),
+    Route("GET", "/healthz", health.healthz, is_keyless=True),
+    Route("GET", "/readyz", health.readyz, success=(200, 503), is_keyless=True),
+    Route("GET", "/metrics", health.metrics),
+    Route("GET", "/", page.status),
+)

@@ -1,0 +1,37 @@
+"""What the web is given to work with, all at once and by the one who starts it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from notifier.channels.contract import Channel
+from notifier.clock import Clock
+from notifier.config.model import Config
+from notifier.config.secret import Secret
+from notifier.metrics import Metrics
+from notifier.storage.contract import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a call may reach."""
+
+    storage: Storage
+    channels: Mapping[str, Channel]
+    config: Config
+    clock: Clock
+    metrics: Metrics
+    accounts: Mapping[str, bool]
+    """Every account by name, and whether its events are `livemode`."""
+    liveness: Callable[[], Mapping[str, bool]]
+    """Return the daemon's loops by name, and whether each still turns."""
+    new_id: Callable[[], str]
+    """Return fresh random text of a-z and 0-9, for ids and requests; the prefix is put before it here."""
+    new_secret: Callable[[], Secret]
+    """Return a fresh signing secret, `whsec_...`."""
+    operator_key: Secret | None = None
+    """The configured admin key; keys kept in storage count beside it."""
+
+
+SERVICES = web.AppKey("services", Services)

@@ -1,0 +1,214 @@
+"""Mails: what they say, how they thread, and what a server's refusal means."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+
+import msgspec
+import pytest
+from aiosmtpd.smtp import AuthResult
+from channel_builders import TEMPLATES, a_document, a_parcel, an_email
+from channel_sinks import MailSink
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier.channels.email.channel import EmailChannel
+from notifier.channels.email.message import mail_of
+from notifier.config.told import Email
+from notifier.domain.delivery import Reason, Verdict
+from notifier.errors import ChannelMisconfigured, InvalidValue
+from support.clock import START
+
+JANE = "jane@shop.test"
+
+
+async def send(mail_sink, event_type="order.charged", given=None, **options):
+    channel = an_email(mail_sink.port, **options)
+    document = a_document(event_type)
+    parcel = a_parcel(JANE, channel.render(document, None), **(given or {}))
+    return await channel.send(parcel)
+
+
+def told(mail) -> dict[str, str]:
+    parts = {part.get_content_type(): part.get_content() for part in mail.walk() if not part.is_multipart()}
+    return {"text": parts["text/plain"], "html": parts["text/html"]}
+
+
+async def test_a_mail_tells_the_whole_story_twice(mail_sink):
+    await send(mail_sink)
+    [mail] = mail_sink.mails
+    assert mail.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    for part in told(mail).values():
+        for fact in (
+            "JP1636474794 is now CHARGED",
+            "INR 386.00",
+            "22 Nov 2026, 10:15:30 UTC",
+            "order.charged",
+        ):
+            assert fact in part
+    assert mail["Subject"] == "[not live] Order JP1636474794 (sandbox)"
+    assert mail_sink.recipients == [[JANE]]
+
+
+async def test_a_mail_is_fit_for_mail_programs_and_answers_to_nobody(mail_sink):
+    await send(mail_sink)
+    [mail] = mail_sink.mails
+    assert parsedate_to_datetime(mail["Date"]) == START.replace(microsecond=0)
+    assert (mail["Auto-Submitted"], mail["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
+    assert (mail["To"], mail["From"]) == (JANE, "Notifier <notifier@shop.test>")
+    assert max(map(len, mail_sink.raw[0].split(b"\r\n"))) < 998
+
+
+async def test_mails_of_one_order_hang_together_and_repeats_are_known_by_their_id(mail_sink):
+    for event_id, order_id, attempt in (
+        ("evt_1", "OW1", 1),
+        ("evt_1", "OW1", 2),
+        ("evt_2", "ow1", 1),
+        ("evt_3", "X", 1),
+    ):
+        await send(mail_sink, given={"event_id": event_id, "order_id": order_id, "attempt": attempt})
+    first, repeat, second, other = mail_sink.mails
+    assert first["Message-ID"] == repeat["Message-ID"] != second["Message-ID"]
+    assert first["References"] == second["References"] == first["In-Reply-To"] != other["References"]
+    assert "OW1" not in first["References"]
+    assert first["Message-ID"].endswith("@shop.test>")
+
+
+async def test_news_of_no_order_starts_no_thread(mail_sink):
+    await send(mail_sink, "source.failing", given={"order_id": None})
+    [mail] = mail_sink.mails
+    assert mail["References"] is None
+    assert mail["Subject"] == "[not live] Gateway of account sandbox does not answer as it should"
+
+
+def test_foreign_text_is_escaped_in_html_and_plain_in_text():
+    body = msgspec.json.decode(an_email(25).render(a_document(order_id="<b>&</b>"), None))
+    assert "Order <b>&</b>" in body["text"]
+    assert "Order &lt;b&gt;&amp;&lt;/b&gt;" in body["html"]
+    assert "<b>" not in body["html"]
+
+
+@given(st.text(), st.text(min_size=1))
+def test_a_subject_never_has_a_line_break(subject, order_id):
+    parcel = a_parcel(JANE, b"", order_id=order_id)
+    body = {"subject": subject.encode(errors="ignore").decode(), "text": "a", "html": "b"}
+    mail = mail_of(parcel, body, sender="n@shop.test", recipient=JANE)
+    assert not {"\r", "\n"} & set(str(mail["Subject"]))
+    head = mail.as_bytes().partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ")
+    names = [line.partition(b":")[0] for line in head.split(b"\r\n")]
+    assert sorted(names) == sorted(name.encode() for name in mail.keys())  # noqa: SIM118 - a message is no dict
+    assert len(names) == 11
+
+
+def test_a_subject_from_a_template_is_one_short_line():
+    document = a_document("order.charged", order_id="a\r\nBcc: eve@evil.test\u2028" + "x" * 500)
+    subject = msgspec.json.decode(an_email(25).render(document, None))["subject"]
+    assert len(subject) <= 200
+    assert subject.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict", "reason"),
+    [
+        ("450 later", Verdict.RETRY, Reason.RECIPIENT_REFUSED),
+        ("550 unknown", Verdict.REFUSED, Reason.RECIPIENT_REFUSED),
+    ],
+)
+async def test_a_refused_recipient_is_final_only_from_500_on(mail_sink, reply, verdict, reason):
+    mail_sink.rcpt_reply = reply
+    outcome = await send(mail_sink)
+    assert (outcome.verdict, outcome.reason, outcome.answer) == (verdict, reason, b"")
+
+
+@pytest.mark.parametrize(("reply", "verdict"), [("451 later", Verdict.RETRY), ("554 spam", Verdict.REFUSED)])
+async def test_a_refused_content_is_final_only_from_500_on(mail_sink, reply, verdict):
+    mail_sink.data_reply = reply
+    outcome = await send(mail_sink)
+    assert (outcome.verdict, outcome.reason) == (verdict, Reason.REFUSED_BY_SERVICE)
+
+
+async def test_a_server_without_tls_gets_no_mail_unless_the_operator_said_so(mail_sink):
+    outcome = await send(mail_sink, security="starttls")
+    assert (outcome.verdict, outcome.reason) == (Verdict.OWN_FAULT, Reason.OWN_FAULT)
+    assert (await send(mail_sink, security="tls")).reason is Reason.TLS
+    assert mail_sink.mails == []
+
+
+async def test_a_server_that_knows_no_passwords_is_our_own_fault_and_shows_none(mail_sink, capsys):
+    outcome = await send(mail_sink, username="us", password_env="MAIL_PASSWORD")
+    assert (outcome.verdict, outcome.reason) == (Verdict.OWN_FAULT, Reason.OWN_FAULT)
+    shown = capsys.readouterr()
+    assert "mail-password" not in shown.out + shown.err
+
+
+async def test_a_refused_password_is_our_own_fault():
+    sink = MailSink()
+    await sink.start(
+        authenticator=lambda *_: AuthResult(success=False, handled=False),
+        auth_require_tls=False,
+    )
+    outcome = await send(sink, username="us", password_env="MAIL_PASSWORD")
+    await sink.stop()
+    assert (outcome.verdict, outcome.reason) == (Verdict.OWN_FAULT, Reason.OWN_FAULT)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.test")])
+    now = datetime.now(UTC)  # noqa: TID251 - the certificate is checked by the machine's own clock
+    made = (
+        x509.CertificateBuilder(
+            name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1)
+        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "mail.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+async def test_starttls_checks_the_certificate(certificate):
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificate)
+    sink = MailSink()
+    await sink.start(tls_context=server, require_starttls=True)
+    assert (await send(sink, security="starttls")).reason is Reason.TLS
+    config = an_email(sink.port, security="starttls")._config
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    channel = EmailChannel(TEMPLATES, config=config, tls_context=trusting)
+    outcome = await channel.send(a_parcel(JANE, channel.render(a_document(), None)))
+    await sink.stop()
+    assert (outcome.verdict, len(sink.mails)) == (Verdict.ACCEPTED, 1)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["jane", "@shop.test", "jane@", "Jane <jane@shop.test>", "jane@shop.test,eve@evil.test", "jane@shop.test\r\nBcc: e",
+     "jane@shop.test\n", '"a b"@shop.test', "jane@shop..test", "jane@-shop.test", "jané@shop.test", "a@b@c", ".a@b",
+     "jane@shop.test ", "a" * 250 + "@b.test"],
+)  # fmt: skip
+def test_only_one_bare_address_is_a_target(target):
+    with pytest.raises(InvalidValue) as refused:
+        an_email(25).check_target(target)
+    assert refused.value.problem.path == "target"
+
+
+@pytest.mark.parametrize("target", [JANE, "a.b+c_d@xn--bcher-kva.example", "root@localhost"])
+def test_a_bare_address_is_accepted_and_shown(target):
+    an_email(25).check_target(target)
+    assert an_email(25).shown_target(target) == target
+
+
+def test_without_a_server_the_channel_is_closed():
+    with pytest.raises(ChannelMisconfigured, match="host and from"):
+        EmailChannel(TEMPLATES, config=Email()).check_target(JANE)
