@@ -20,7 +20,7 @@ class Address:
     target: Secret
     secrets: tuple[Secret, ...] = ()
     """Live signing secrets, `whsec_...`; every attempt is signed with each of them."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     basic_auth: Secret | None = None
     """`user:password`."""
 

@@ -70,7 +70,7 @@ class _Pace:
 
 
 _PACES = {
-    Phase.OPEN: _Pace(2.0, 0.10),
+    Phase.OPEN: _Pace(1.5, 0.10),
     Phase.UNKNOWN: _Pace(5.0, 0.15),
     Phase.FAILED: _Pace(10.0, 0.20),
     Phase.SUCCEEDED: _Pace(60.0, 0.25),
@@ -79,6 +79,7 @@ _PACES = {
 _SECOND_LOOK_S = 5.0
 _AFTER_ASKED_S = 2.0
 _NOT_FOUND_GRACE_S = 300.0
+_LONGEST_ERROR_WAIT_S = 300.0
 
 
 def next_poll(
@@ -121,9 +122,9 @@ def after_error(
     failures: int, *, now: datetime, retry_after_s: float | None, roll: float, policy: PollingPolicy
 ) -> Plan:
     """Return the next look after a source error: exponential, at least what the upstream asked for."""
-    wait_s = growing(
-        failures, first_s=max(2.0, policy.min_interval_s), ceiling_s=policy.max_interval_s, roll=roll
-    )
+    first_s = max(2.0, policy.min_interval_s)
+    ceiling_s = max(first_s, min(policy.max_interval_s, _LONGEST_ERROR_WAIT_S))
+    wait_s = growing(failures, first_s=first_s, ceiling_s=ceiling_s, roll=roll)
     return Plan(now + timedelta(seconds=max(wait_s, min(retry_after_s or 0.0, 86_400.0))), Why.SOURCE_ERROR)
 
 
@@ -148,7 +149,7 @@ def deadlines_after_change(
     return Deadlines(
         stuck_at=_stuck_at(before, after, old, now, policy),
         overdue_at=_overdue_at(before, after, old, policy),
-        mismatch_at=now if mismatched else None,
+        mismatch_at=(old.mismatch_at or now) if mismatched else None,
         settle_at=_settle_at(after, now, policy),
         until_at=old.until_at,
     )
@@ -198,12 +199,13 @@ def next_overdue_at(snapshot: Snapshot, judged_until: datetime, policy: PollingP
 
 
 def _settle_at(after: Snapshot, now: datetime, policy: PollingPolicy) -> datetime:
-    """Failed orders settle sooner; an open one is given up after the longer of the two."""
+    """Failed orders settle sooner; an open one is given up later, and none before its open refunds are late."""
     is_quiet = after.order.phase in {Phase.FAILED, Phase.REFUNDED} and not any(
         r.is_open for r in after.refunds
     )
     after_s = policy.settle_failed_after_s if is_quiet else policy.settle_charged_after_s
-    return now + timedelta(seconds=after_s)
+    late = [overdue_instant(after, refund.id, policy) for refund in after.refunds]
+    return max([now + timedelta(seconds=after_s), *(at for at in late if at is not None)])
 
 
 def without(deadlines: Deadlines, *names: str) -> Deadlines:

@@ -89,6 +89,37 @@ def common_vocabulary(one: int, other: int) -> frozenset[str]:
     return VOCABULARIES.get(one, everything) & VOCABULARIES.get(other, everything)
 
 
+def adopt(before: Snapshot, after: Snapshot) -> Snapshot:
+    """Return `before` as the reader of `after` would have shown it, so that an upgrade is no change (6.8).
+
+    Members and subjects that the two readers do not share are taken from `after`. Under another version date or
+    other options the upstream itself may show more, so there a member that was unknown is taken from `after` too.
+    """
+    if before.reader == after.reader:
+        return before
+    common = common_vocabulary(before.reader.schema, after.reader.schema)
+    subjects = {member.partition(".")[0] for member in common}
+    is_revealing = replace(before.reader, schema=after.reader.schema) != after.reader
+
+    def adopted(old: Row, new: Row) -> Row:
+        shown = {
+            field.name: getattr(new, field.name)
+            for field in fields(new)
+            if f"{type(new).__name__}.{field.name}" not in common
+            or (is_revealing and getattr(old, field.name) is None)
+        }
+        return replace(old, **shown)
+
+    changes = []
+    for change in diff(before, after):
+        old, new = change.before, change.after
+        if type(new or old).__name__ not in subjects:
+            changes.append(change)
+        elif old is not None and new is not None:
+            changes.append(replace(change, after=adopted(old, new)))
+    return apply(before, changes)
+
+
 def restrict(snapshot: Snapshot, vocabulary: frozenset[str]) -> Snapshot:
     """Blank every member outside the vocabulary, and drop rows of subjects that it does not know at all."""
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 from notifier.errors import InvalidValue
 
@@ -16,6 +16,7 @@ _EXPONENTS = {
 }  # fmt: skip
 _CODE = re.compile(r"[A-Z]{3}")
 _MAX_MINOR = 2**63 - 1
+_EXACT = Context(prec=100, traps=[Inexact, InvalidOperation])
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -43,7 +44,10 @@ class Money:
             raise InvalidValue("amount", f"{amount!r} is no decimal number") from None
         if not exact.is_finite():
             raise InvalidValue("amount", f"{amount!r} is not finite")
-        minor = exact.scaleb(exponent_of(currency))
+        try:
+            minor = exact.scaleb(exponent_of(currency), _EXACT)
+        except Inexact:
+            raise InvalidValue("amount", f"{amount} has too many digits") from None
         if minor != minor.to_integral_value():
             raise InvalidValue("amount", f"{amount} has more digits than {currency} knows")
         if abs(minor) > _MAX_MINOR:

@@ -15,10 +15,10 @@ from notifier.domain.cadence import (
     overdue_instant,
     without,
 )
-from notifier.domain.change import common_vocabulary, diff, restrict
+from notifier.domain.change import adopt, diff
 from notifier.domain.event import Expectation, Fact, facts_of, present_facts
 from notifier.domain.order import Phase, WatchState
-from notifier.domain.snapshot import Reader, Snapshot, Subject, merge
+from notifier.domain.snapshot import Snapshot, Subject, merge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,21 +76,16 @@ def observe(
             facts=(),
             deadlines=known.deadlines,
         )
-    mismatched = known.expect is not None and known.expect.mismatch(after.order) is not None
+    seen = before if before is None else adopt(before, after)
+    facts = _facts(known, seen, after)
     deadlines = deadlines_after_change(
-        before,
-        after,
-        known.deadlines,
-        now=now,
-        # A first look tells the present alone, so its mismatch is judged by the look after it.
-        mismatched=mismatched and before is None,
-        policy=policy,
+        seen, after, known.deadlines, now=now, mismatched=_owes_mismatch(known, after, facts), policy=policy
     )
     return Observation(
         snapshot=after,
         is_new_version=True,
         is_initial=before is None,
-        facts=_facts(known, before, after),
+        facts=facts,
         deadlines=deadlines,
     )
 
@@ -98,15 +93,19 @@ def observe(
 def _facts(known: Known, before: Snapshot | None, after: Snapshot) -> tuple[Fact, ...]:
     if before is None:
         return () if known.is_silent else present_facts(after)
-    if _same_eyes(before.reader, after.reader):
-        return facts_of(diff(before, after), after, known.expect)
-    # Under another reader only what both know is compared: an upgrade tells nothing (6.8).
-    common = common_vocabulary(before.reader.schema, after.reader.schema)
-    return facts_of(diff(restrict(before, common), restrict(after, common)), after, known.expect)
+    return facts_of(diff(before, after), after, known.expect)
 
 
-def _same_eyes(one: Reader, other: Reader) -> bool:
-    return one == other
+def _owes_mismatch(known: Known, after: Snapshot, facts: tuple[Fact, ...]) -> bool:
+    """Return whether a mismatch stands that nobody was told of; the look after this one judges it.
+
+    A first look tells the present alone, and an upgrade nothing, so neither tells it; nor does a change meanwhile.
+    """
+    if known.expect is None or known.expect.mismatch(after.order) is None:
+        return False
+    was_told = known.snapshot is not None and known.expect.mismatch(known.snapshot.order) is not None
+    is_owed = not was_told or known.deadlines.mismatch_at is not None
+    return is_owed and not any(fact.type == "order.amount_mismatch" for fact in facts)
 
 
 def _is_stale(before: Snapshot, answer: Snapshot) -> bool:
@@ -122,7 +121,8 @@ def _is_stale(before: Snapshot, answer: Snapshot) -> bool:
 def _steps_back(before: Snapshot, answer: Snapshot) -> bool:
     if before.order.phase is Phase.SUCCEEDED and answer.order.phase is Phase.OPEN:
         is_retry = (answer.order.attempt or 0) > (before.order.attempt or 0) > 0
-        return not is_retry
+        if not is_retry:
+            return True
     done = {refund.id for refund in before.refunds if refund.status == "SUCCESS"}
     return any(refund.id in done and refund.status == "PENDING" for refund in answer.refunds)
 

@@ -207,13 +207,20 @@ def merge(before: Snapshot | None, answer: Snapshot) -> Snapshot:
 
 
 def _merge_order(before: Order, after: Order) -> Order:
-    is_new_attempt = after.txn_id is not None and before.txn_id is not None and after.txn_id != before.txn_id
+    dropped = _OF_ATTEMPT if is_other_attempt(before, after) else frozenset[str]()
     kept = {
         field.name: getattr(before, field.name)
         for field in fields(Order)
-        if getattr(after, field.name) is None and not (is_new_attempt and field.name in _OF_ATTEMPT)
+        if getattr(after, field.name) is None and field.name not in dropped
     }
     return replace(after, **kept)
+
+
+def is_other_attempt(before: Order, after: Order) -> bool:
+    """Return whether the two speak of different attempts; older forms of `txn_id` hold no number (juspay 6.4)."""
+    if before.attempt is not None and after.attempt is not None:
+        return before.attempt != after.attempt
+    return before.txn_id is not None and after.txn_id is not None and before.txn_id != after.txn_id
 
 
 def _merge_mandate(before: Mandate | None, after: Mandate | None) -> Mandate | None:
@@ -223,10 +230,10 @@ def _merge_mandate(before: Mandate | None, after: Mandate | None) -> Mandate | N
 
 
 def _merge_rows(before: tuple[_R, ...], after: tuple[_R, ...]) -> tuple[_R, ...]:
-    old = {row.id: row for row in before}
-    new = {row.id for row in after}
-    kept = [row for row in before if row.id not in new]
-    return tuple(kept + [_merge_row(old[row.id], row) if row.id in old else row for row in after])
+    rows = {row.id: row for row in before}
+    for row in after:
+        rows[row.id] = _merge_row(rows[row.id], row) if row.id in rows else row
+    return tuple(rows.values())
 
 
 def _merge_row(before: _R, after: _R) -> _R:

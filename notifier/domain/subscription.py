@@ -1,9 +1,11 @@
 """Who wants which events: patterns of types, filters over the event's document, tags (interface 3 and 4)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
+from math import isfinite
 from typing import Any, NewType
 
 from notifier.domain.order import OrderKey
@@ -12,6 +14,7 @@ from notifier.errors import InvalidValue
 
 SubscriptionId = NewType("SubscriptionId", str)
 
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NAMED_ONLY = frozenset(
     {
         Subject.WATCH,
@@ -80,7 +83,7 @@ class Condition:
         if self.op is Op.EQ:
             return _equal(found, self.value)
         if self.op is Op.IN:
-            return isinstance(self.value, Sequence) and any(_equal(found, each) for each in self.value)
+            return isinstance(self.value, list | tuple) and any(_equal(found, each) for each in self.value)
         return _ordered(self.op, found, self.value)
 
 
@@ -126,7 +129,8 @@ def check_pattern(pattern: str) -> str:
     """
     parts = pattern.split(".")
     subjects = {*Subject, "*"}
-    if pattern == "*" or (parts[0] in subjects and len(parts) <= 2 and all(map(_is_part, parts))):  # noqa: PLR2004
+    length = 1 if parts[0] == Subject.HEARTBEAT else 2
+    if pattern == "*" or (parts[0] in subjects and len(parts) == length and all(map(_is_part, parts))):
         return pattern
     raise InvalidValue(
         "events", f"{pattern!r} is no pattern; write `order.*`, `refund.failure` or `*`", "pattern"
@@ -158,13 +162,17 @@ def _at(document: Mapping[str, Any], path: str) -> Any:
 
 
 def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        number = Decimal(value)
-    except (InvalidOperation, TypeError, ValueError):
-        return None
-    return number if number.is_finite() else None
+    """Return what is written as a plain decimal; `007` and `1e5` are ids and codes, so they stay text."""
+    match value:
+        case bool():
+            return None
+        case int():
+            return Decimal(value)
+        case float() if isfinite(value):
+            return Decimal(str(value))
+        case str() if _NUMBER.fullmatch(value):
+            return Decimal(value)
+    return None
 
 
 def _equal(found: Any, value: Any) -> bool:

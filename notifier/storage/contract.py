@@ -4,7 +4,6 @@ Nothing outside `notifier.storage` knows the database. A transaction commits whe
 behind when it raises. SQLite and PostgreSQL pass one suite: `tests/storage/contract`.
 """
 
-import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -17,6 +16,7 @@ from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.storage.records import (
     AttemptRecord,
+    Bell,
     Claim,
     DeliveryView,
     DueDelivery,
@@ -106,8 +106,8 @@ class LookStore(Protocol):
         """Return looks due at `now`, longest due first, leaving out those in flight (look ids)."""
         ...
 
-    async def next_look_at(self, account: str) -> datetime | None:
-        """Return when the next look is due, in flight or not."""
+    async def next_look_at(self, account: str, *, after: datetime) -> datetime | None:
+        """Return when the first look due later than `after` is due."""
         ...
 
     async def record_looks(self, outcomes: Sequence[LookOutcome], *, now: datetime) -> None:
@@ -341,6 +341,10 @@ class HealthStore(Protocol):
         """Return the name of the key with this SHA-256, or None."""
         ...
 
+    async def has_api_key(self) -> bool:
+        """Return whether any key is kept."""
+        ...
+
     async def add_api_key(self, digest: bytes, name: str, *, now: datetime) -> None:
         """Keep a key's digest; the key itself is never stored."""
         ...
@@ -378,13 +382,13 @@ class Transaction(
 
 
 class Signals(Protocol):
-    """Set after a commit that made work due sooner, so that a worker need not wait out its sleep."""
+    """Rung after a commit that made work due sooner, so that a worker need not wait out its sleep."""
 
     @property
-    def looks(self) -> asyncio.Event: ...
+    def looks(self) -> Bell: ...
 
     @property
-    def deliveries(self) -> asyncio.Event: ...
+    def deliveries(self) -> Bell: ...
 
 
 class Storage(Protocol):

@@ -1,5 +1,7 @@
 """Values that storage trades: what a row means, once read and before it is written."""
 
+import asyncio
+import weakref
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -259,3 +261,21 @@ class RememberedAnswer:
     digest: bytes
     http_status: int
     body: bytes
+
+
+class Bell:
+    """Wakes everyone who listens; each has an event of its own to clear."""
+
+    def __init__(self) -> None:
+        self._listeners: weakref.WeakSet[asyncio.Event] = weakref.WeakSet()
+
+    def listener(self) -> asyncio.Event:
+        """Return an event that every ring sets, for as long as it is kept."""
+        event = asyncio.Event()
+        self._listeners.add(event)
+        return event
+
+    def ring(self) -> None:
+        """Set the event of every listener."""
+        for event in self._listeners:
+            event.set()

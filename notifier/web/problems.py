@@ -28,14 +28,18 @@ class BadSyntax(NotifierError):
 
 def from_validation(error: ValidationError) -> BadSyntax | BadMembers:
     """Return the refusal; nothing of what was sent stands in it but the names of members."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return BadSyntax(first["msg"]) if first["type"] == "json_invalid" else BadMembers(bad_members(error))
+
+
+def bad_members(error: ValidationError) -> list[Problem]:
+    """Return what is wrong with each member, with its dotted path."""
     details = error.errors(include_url=False, include_input=False)
-    if details[0]["type"] == "json_invalid":
-        return BadSyntax(details[0]["msg"])
     deeper = {detail["loc"][:-1] for detail in details}
     # A list whose one item is bad is told as too short, too: that says nothing.
-    return BadMembers(
+    return [
         _problem(detail) for detail in details if detail["type"] != "too_short" or detail["loc"] not in deeper
-    )
+    ]
 
 
 def _problem(detail: ErrorDetails) -> Problem:

@@ -78,7 +78,7 @@ class GroupCommit(Generic[T]):
         try:
             await self._commit(group)
         except Exception as error:  # noqa: BLE001 - one bad row must not lose the others
-            log.warning("commit.split", worker=self.name, rows=len(group), error=type(error).__name__)
+            log.warning("commit.split", worker=self.name, rows=len(group), error=str(error))
             for item in group:
                 await self._commit_alone(item)
         self._metrics.commit_rows.observe(len(group))

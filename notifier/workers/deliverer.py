@@ -31,6 +31,7 @@ from notifier.workers.pace import Pace
 _LARGEST_CLAIM = 200
 _LONGEST_SLEEP_S = 30.0
 _RECORDING_S = 60.0
+_DEFAULT = "default"
 
 log = get_logger(__name__)
 
@@ -105,6 +106,7 @@ class Deliverer:
         self._lines: dict[SubscriptionId, _Line] = {}
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._outstanding = 0
+        self._bell = storage.signals.deliveries.listener()
         self._recorder = GroupCommit[_Result](
             self.name,
             storage=storage,
@@ -119,7 +121,7 @@ class Deliverer:
         drained = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             recording = tasks.create_task(self._recorder.run(drained), name="deliverer:record")
-            stopping = tasks.create_task(_wake(stop, self._storage.signals.deliveries))
+            stopping = tasks.create_task(_wake(stop, self._bell))
             async with asyncio.TaskGroup() as senders:
                 while not stop.is_set():
                     await self._turn(senders)
@@ -130,8 +132,7 @@ class Deliverer:
 
     async def _turn(self, senders: asyncio.TaskGroup) -> None:
         """Claim what is due, or sleep until something is."""
-        wake = self._storage.signals.deliveries
-        wake.clear()
+        self._bell.clear()
         busy = [key for key, line in self._lines.items() if line.outstanding >= self._limits.line_length]
         async with self._storage.reading() as tx:
             next_at = await tx.next_delivery_at(busy=busy)
@@ -140,14 +141,14 @@ class Deliverer:
             wait_s = _LONGEST_SLEEP_S
             if not self._is_full and next_at is not None:
                 wait_s = min(wait_s, (next_at - now).total_seconds())
-            await self._clock.wait(wake, wait_s)
+            await self._clock.wait(self._bell, wait_s)
             return
         claimed = await self._claim(busy)
         for each in claimed:
             self._enqueue(each, senders)
         if not claimed:
             # Due by its column, held back by its lane or its line: whatever ends next will wake us.
-            await self._clock.wait(wake, 1.0)
+            await self._clock.wait(self._bell, 1.0)
 
     async def _claim(self, busy: Sequence[SubscriptionId]) -> list[_Claimed]:
         now = self._clock.now()
@@ -245,7 +246,7 @@ class Deliverer:
         document = event_document(logged.event, logged.sequence, order)
         if due.skipped:
             document["data"]["skipped"] = list(due.skipped)
-        for template in dict.fromkeys((subscription.template, None)):
+        for template in dict.fromkeys((subscription.template, None, _DEFAULT)):
             try:
                 return channel.render(document, template)
             except TemplateError as error:
@@ -370,7 +371,7 @@ class Deliverer:
         key = result[0].due.subscription.id
         line = self._lines[key]
         if line.outstanding >= self._limits.line_length or self._is_full:
-            self._storage.signals.deliveries.set()
+            self._bell.set()
         line.outstanding -= 1
         self._outstanding -= 1
         if line.outstanding == 0:

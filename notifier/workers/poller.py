@@ -67,6 +67,7 @@ class Poller:
         self._queue: asyncio.Queue[Look | None] = asyncio.Queue()
         self._in_flight: set[int] = set()
         self._landed = asyncio.Event()
+        self._wake = storage.signals.looks.listener()
         self._ok = metrics.polls_total.labels(account, "ok")
         self._committer = GroupCommit[tuple[Polled, LookOutcome | None]](
             self.name,
@@ -87,7 +88,7 @@ class Poller:
                 tasks.create_task(self._fetch_many(), name=f"{self.name}:fetch:{i}")
                 for i in range(self._limits.max_concurrency)
             ]
-            stopping = tasks.create_task(_signal(stop, self._landed, self._storage.signals.looks))
+            stopping = tasks.create_task(_signal(stop, self._landed, self._wake))
             try:
                 await self._claim_many(stop)
             finally:
@@ -113,8 +114,7 @@ class Poller:
             await self._claim(room, stop)
 
     async def _claim(self, room: int, stop: asyncio.Event) -> None:
-        wake = self._storage.signals.looks
-        wake.clear()
+        self._wake.clear()
         if stop.is_set():
             return
         now = self._clock.now()
@@ -128,7 +128,7 @@ class Poller:
             return
         wait_s = _LONGEST_SLEEP_S if next_at is None else (next_at - self._clock.now()).total_seconds()
         if wait_s > 0:
-            await self._clock.wait(wake, min(wait_s, _LONGEST_SLEEP_S))
+            await self._clock.wait(self._wake, min(wait_s, _LONGEST_SLEEP_S))
 
     async def _probe(self, stop: asyncio.Event) -> None:
         """Ask for one due order with the refused credential; the first good answer resumes all."""
@@ -200,6 +200,7 @@ class Poller:
     def _drop(self, look: Look) -> None:
         self._in_flight.discard(look.id)
         self._landed.set()
+        self._wake.set()  # It may be due again sooner than what the claimer sleeps for.
 
 
 async def _signal(stop: asyncio.Event, *events: asyncio.Event) -> None:

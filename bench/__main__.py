@@ -1,0 +1,95 @@
+"""`make bench`: how close the daemon comes to bare loops over the same client, measured in one run on one machine.
+
+The client side has one core, the server the other. Each figure is a process of its own; the ratio is what counts.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_CLIENT_CORE, _SERVER_CORE = 0, 1
+_CASES = (
+    ("get", "bare aiohttp GET + decode", None),
+    ("poll-10000", "full poll cycle, 10,000 watches", "get"),
+    ("poll-100000", "full poll cycle, 100,000 watches", "get"),
+    ("post", "bare aiohttp POST", None),
+    ("deliver", "delivery: render, sign, POST, record", "post"),
+)
+
+
+def main() -> None:
+    """Measure every case and print the tables."""
+    if len(sys.argv) > 1:
+        _one(sys.argv[1], int(sys.argv[2]))
+        return
+    repeats = int(os.environ.get("BENCH_REPEATS", "3"))
+    figures: dict[str, list[dict[str, float]]] = {case: [] for case, _, _ in _CASES}
+    # Interleaved, so that a noisy neighbour is shared by both sides of a ratio.
+    for _ in range(repeats):
+        for case, _, _ in _CASES:
+            figures[case].append(_measured(case))
+    _print_rates(figures)
+    _print_others(figures, _measured("idle"))
+
+
+def _one(case: str, port: int) -> None:
+    from bench import cases  # noqa: PLC0415 - the parent process needs none of it
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {_CLIENT_CORE})
+    print(json.dumps(asyncio.run(cases.CASES[case](port))))
+
+
+def _measured(case: str) -> dict[str, float]:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.server", str(_SERVER_CORE)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        done = subprocess.run(
+            [sys.executable, "-m", "bench", case, port], stdout=subprocess.PIPE, text=True, check=True
+        )
+        figure: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        print(f"  {case}: {figure}", file=sys.stderr)
+        return figure
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def _print_rates(figures: dict[str, list[dict[str, float]]]) -> None:
+    print("\n| what | per second (median of runs) | ratio to the bare loop (each run's own) |")
+    print("|---|---|---|")
+    for case, what, rival in _CASES:
+        rates = [run["rate"] for run in figures[case]]
+        ratio = ""
+        if rival:
+            ratios = [
+                run["rate"] / bare["rate"] for run, bare in zip(figures[case], figures[rival], strict=True)
+            ]
+            ratio = f"**{_median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"| {what} | {_median(rates):,.0f} | {ratio} |")
+
+
+def _print_others(figures: dict[str, list[dict[str, float]]], idle: dict[str, float]) -> None:
+    print("\n| what | figure |")
+    print("|---|---|")
+    memory = max(run["rss_mb"] for run in figures["poll-100000"])
+    print(f"| resident memory, 100,000 watches, polling flat out | {memory:.0f} MB |")
+    print(f"| lateness of a due poll when idle, median | {idle['lateness_p50_ms']:.1f} ms |")
+    print(f"| lateness of a due poll when idle, p99 | {idle['lateness_p99_ms']:.1f} ms |")
+    print(
+        f"\n{sys.version.split()[0]}, {os.cpu_count()} cores, {Path('/proc/version').read_text().split(' (')[0]}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,342 @@
+"""The measured loops: bare aiohttp ones, and the daemon's own parts on real SQLite with `synchronous=FULL`."""
+
+import asyncio
+import sqlite3
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from bench.server import order_body
+from notifier.channels.catalogue import channels
+from notifier.clock import SystemClock
+from notifier.config.accounts import Account
+from notifier.config.model import Config, Delivery
+from notifier.config.secret import Secret
+from notifier.domain.cadence import PollingPolicy
+from notifier.domain.change import SCHEMA
+from notifier.domain.event import Event, EventId
+from notifier.domain.order import Phase, Source, parse_order_id
+from notifier.domain.snapshot import Reader, Subject
+from notifier.domain.subscription import Subscription, SubscriptionId
+from notifier.metrics import Metrics
+from notifier.source import wire
+from notifier.source.http import order_status_source
+from notifier.storage.contract import Storage
+from notifier.storage.engine import open_storage
+from notifier.storage.records import Lanes, Registration, SubscriptionSecrets
+from notifier.storage.telling import tell
+from notifier.templating import Templates
+from notifier.workers.deliverer import Deliverer, DeliveryLimits
+from notifier.workers.poller import AccountLimits, Poller
+from notifier.workers.recording import Recorder, Telling
+from notifier.workers.trouble import Upstream
+
+CONCURRENCY = 64
+_WARM_S, _MEASURED_S = 2.0, 8.0
+_DELIVERIES, _SUBSCRIPTIONS = 24_000, 12
+Figures = dict[str, float]
+
+
+async def bare_get(port: int) -> Figures:
+    """Ask and decode in a plain loop, `CONCURRENCY` at once."""
+    done = 0
+    headers = {"Authorization": "Basic YmVuY2g6", "x-merchantid": "bench", "version": "2023-06-30"}
+
+    async def loop(session: aiohttp.ClientSession, name: int) -> None:
+        nonlocal done
+        url = f"http://127.0.0.1:{port}/orders/OW{name:07d}"
+        while True:
+            async with session.get(url) as answer:
+                wire._DECODER.decode(await answer.read())  # noqa: SLF001 - the same decoder on both sides
+            done += 1
+
+    connector = aiohttp.TCPConnector(limit=CONCURRENCY)
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+        return await _rate(
+            lambda: done, [lambda name=name: loop(session, name) for name in range(CONCURRENCY)]
+        )
+
+
+async def bare_post(port: int) -> Figures:
+    """Post a callback's bytes in a plain loop."""
+    done = 0
+    body = b"x" * 1200
+
+    async def loop(session: aiohttp.ClientSession) -> None:
+        nonlocal done
+        while True:
+            async with session.post(f"http://127.0.0.1:{port}/hook", data=body) as answer:
+                await answer.read()
+            done += 1
+
+    connector = aiohttp.TCPConnector(limit=CONCURRENCY)
+    headers = {"Content-Type": "application/json"}
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+        return await _rate(lambda: done, [lambda: loop(session)] * CONCURRENCY)
+
+
+async def _rate(done: Callable[[], int], loops: list[Callable[[], Awaitable[None]]]) -> Figures:
+    tasks = [asyncio.ensure_future(loop()) for loop in loops]
+    await asyncio.sleep(_WARM_S)
+    before, began = done(), time.perf_counter()
+    await asyncio.sleep(_MEASURED_S)
+    rate = (done() - before) / (time.perf_counter() - began)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    return {"rate": rate, "rss_mb": _rss_mb()}
+
+
+def _rss_mb() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def _telling() -> Telling:
+    return Telling(
+        expires_after_s=285_120, lanes=Lanes(), new_id=lambda: uuid.uuid4().hex, livemode=lambda _: False
+    )
+
+
+@asynccontextmanager
+async def _storage() -> AsyncIterator[tuple[Storage, Path]]:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "bench.db"
+        storage = await open_storage(path, clock=SystemClock())
+        try:
+            yield storage, path
+        finally:
+            await storage.close()
+
+
+@asynccontextmanager
+async def _polling(
+    port: int, storage: Storage, metrics: Metrics, policy: PollingPolicy
+) -> AsyncIterator[Poller]:
+    """Run a poller for as long as the block lasts."""
+    clock = SystemClock()
+    account = Account.model_validate(
+        {
+            "base_url": f"http://127.0.0.1:{port}",
+            "merchant_id": "bench",
+            "api_key_env": "K",
+            "max_concurrency": CONCURRENCY,
+        },
+        context={"K": "bench"},
+    )
+    telling = _telling()
+    source = order_status_source("bench", account, clock=clock)
+    poller = Poller(
+        "bench",
+        source=source,
+        upstream=Upstream("bench", Source.ORDER, storage=storage, clock=clock, telling=telling),
+        limits=AccountLimits(requests_per_s=1e9, max_concurrency=CONCURRENCY),
+        storage=storage,
+        recorder=Recorder(clock=clock, policy=policy, telling=telling, metrics=metrics),
+        clock=clock,
+        metrics=metrics,
+    )
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(poller.run(stop))
+    try:
+        yield poller
+    finally:
+        stop.set()
+        await task
+        await source.close()
+
+
+async def _watches(storage: Storage, path: Path, port: int, count: int) -> None:
+    """Register watches that were seen before: one is polled, the others get its digest."""
+    clock = SystemClock()
+    for start in range(0, count, 1000):
+        async with storage.writing() as tx:
+            for number in range(start, min(count, start + 1000)):
+                order_id = parse_order_id(f"OW{number:07d}")
+                await tx.register(Registration(account="bench", order_id=order_id), now=clock.now())
+    database = sqlite3.connect(path)
+    with database:
+        database.execute("update looks set next_poll_at = next_poll_at + 3600000 where watch_id > 1")
+    database.close()
+    async with _polling(port, storage, Metrics(), PollingPolicy(max_interval_s=600)):
+        while True:
+            await asyncio.sleep(0.2)
+            async with storage.reading() as tx:
+                if await tx.events("bench"):
+                    break
+    _pretend_all_were_seen(path, count)
+
+
+def _pretend_all_were_seen(path: Path, count: int) -> None:
+    """Give every look what the first one has, and the digest of its own answer; all of them are due."""
+    reader = Reader(schema=SCHEMA, version="2023-06-30")
+    rows = []
+    for number in range(count):
+        order_id = parse_order_id(f"OW{number:07d}")
+        answer = wire.read(order_body(order_id), order_id=order_id, merchant_id="bench", reader=reader)
+        assert isinstance(answer, wire.OrderAnswer)
+        rows.append((answer.digest, number + 1))
+    database = sqlite3.connect(path)
+    with database:
+        same = ", ".join(
+            f"{column} = (select {column} from looks where watch_id = 1)"
+            for column in ("reader", "phase", "settle_at", "deadline_at")
+        )
+        database.execute(f"update looks set {same}, next_poll_at = next_poll_at - 4000000")
+        database.executemany("update looks set digest = ? where watch_id = ?", rows)
+    database.close()
+
+
+def polls(count: int) -> Callable[[int], Awaitable[Figures]]:
+    """Return the case that polls so many watches flat out: due, GET, decode, compare, commit, reschedule."""
+
+    async def case(port: int) -> Figures:
+        async with _storage() as (storage, path):
+            await _watches(storage, path, port, count)
+            metrics = Metrics()
+            policy = PollingPolicy(min_interval_s=0.001, max_interval_s=0.001)
+            async with _polling(port, storage, metrics, policy) as poller:
+                done = _Count(poller)
+                await asyncio.sleep(_WARM_S)
+                before, began = done.landed, time.perf_counter()
+                await asyncio.sleep(_MEASURED_S)
+                rate = (done.landed - before) / (time.perf_counter() - began)
+                figures = {"rate": rate, "rss_mb": _rss_mb()}
+            async with storage.reading() as tx:
+                assert len(await tx.events("bench")) == 1, "an unchanged order was told"
+            return figures
+
+    return case
+
+
+class _Count:
+    """Counts looks that were committed."""
+
+    def __init__(self, poller: Poller) -> None:
+        self.landed = 0
+        inner = poller._committer._landed  # noqa: SLF001 - the one honest place to count commits
+
+        def counting(item: object, written: bool) -> None:
+            self.landed += written
+            inner(item, written)  # type: ignore[arg-type]
+
+        poller._committer._landed = counting  # noqa: SLF001
+
+
+async def idle(port: int) -> Figures:
+    """Poll 200 watches each second or so, and say how late a due poll starts."""
+    async with _storage() as (storage, path):
+        await _watches(storage, path, port, 200)
+        metrics = Metrics()
+        late: list[float] = []
+        metrics.poll_lateness_s.observe = late.append
+        async with _polling(port, storage, metrics, PollingPolicy(min_interval_s=1.0, max_interval_s=1.0)):
+            await asyncio.sleep(3)
+            late.clear()
+            await asyncio.sleep(_MEASURED_S)
+        late.sort()
+        return {
+            "lateness_p50_ms": late[len(late) // 2] * 1000,
+            "lateness_p99_ms": late[len(late) * 99 // 100] * 1000,
+            "polls": len(late),
+        }
+
+
+async def deliver(port: int) -> Figures:
+    """Bring a backlog home: claim, render, sign, POST, record."""
+    clock, metrics = SystemClock(), Metrics()
+    delivery = Delivery(allow_http=True, allow_private_targets=True, concurrency=CONCURRENCY)
+    config = Config(delivery=delivery)
+    doors = channels(config, Templates(None), clock)
+    async with _storage() as (storage, path):
+        await _watches(storage, path, port, 1)
+        await _owe(storage, port)
+        limits = DeliveryLimits(concurrency=CONCURRENCY, timeout_s=15, schedule=(5.0,), lanes=Lanes())
+        deliverer = Deliverer(storage=storage, channels=doors, limits=limits, clock=clock, metrics=metrics)
+        stop = asyncio.Event()
+        began = time.perf_counter()
+        task = asyncio.ensure_future(deliverer.run(stop))
+        while True:
+            await asyncio.sleep(0.1)
+            async with storage.reading() as tx:
+                if (
+                    await tx.next_delivery_at() is None
+                    and (await tx.counts()).get("deliveries.pending", 0) == 0
+                ):
+                    break
+        rate = _DELIVERIES / (time.perf_counter() - began)
+        stop.set()
+        await task
+        async with storage.reading() as tx:
+            assert (await tx.counts())["deliveries.delivered"] == _DELIVERIES
+        for door in doors.values():
+            await door.close()
+        return {"rate": rate, "rss_mb": _rss_mb()}
+
+
+async def _owe(storage: Storage, port: int) -> None:
+    clock = SystemClock()
+    now = clock.now()
+    async with storage.writing() as tx:
+        for number in range(_SUBSCRIPTIONS):
+            target = f"http://127.0.0.1:{port}/hook/{number}"
+            subscription = Subscription(
+                id=SubscriptionId(f"sub_{number}"),
+                account="bench",
+                name=None,
+                channel="webhook",
+                target=target,
+                events=("order.*",),
+            )
+            secrets = SubscriptionSecrets(
+                target=Secret(target), signing=(Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),)
+            )
+            await tx.add_subscription(subscription, secrets, now=now)
+    for number in range(_DELIVERIES // _SUBSCRIPTIONS):
+        order_id = parse_order_id(f"BENCH{number}")
+        async with storage.writing() as tx:
+            watch, _ = await tx.register(Registration(account="bench", order_id=order_id), now=now)
+            seen = await tx.snapshot_at(1)
+            version = await tx.add_snapshot(watch, seen.snapshot, observed_at=now, not_before=None)
+            event = Event(
+                id=EventId(f"evt_{number:032x}"),
+                type="order.charged",
+                account="bench",
+                livemode=False,
+                subject=Subject.ORDER,
+                subject_id=None,
+                observed_at=now,
+                order_id=order_id,
+                order_key=watch.order_key,
+                order_version=version,
+                source=Source.ORDER,
+                field="status",
+                current="CHARGED",
+                phase=Phase.SUCCEEDED,
+            )
+            await tell(
+                tx,
+                [event],
+                watch=watch,
+                snapshot=seen.snapshot,
+                now=now,
+                expires_after_s=285_120,
+                lanes=Lanes(),
+                new_id=lambda: uuid.uuid4().hex,
+            )
+            await tx.end_watch(watch.id, watch.state)
+
+
+CASES: dict[str, Callable[[int], Awaitable[Figures]]] = {
+    "get": bare_get,
+    "poll-10000": polls(10_000),
+    "poll-100000": polls(100_000),
+    "post": bare_post,
+    "deliver": deliver,
+    "idle": idle,
+}

@@ -1,0 +1,199 @@
+"""The composition root: builds everything, and owns the order of start and stop. Nothing else wires.
+
+Opened in order: storage, channels, sources, workers; the exit stack closes them in reverse.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from yarl import URL
+
+from notifier.app.managed import synchronise
+from notifier.app.operator_key import check_exposure, generated_key
+from notifier.app.supervision import Supervisor
+from notifier.channels.catalogue import channels as all_channels
+from notifier.channels.contract import Channel
+from notifier.channels.webhook import signature
+from notifier.clock import Clock
+from notifier.config.accounts import Account
+from notifier.config.model import Config
+from notifier.config.secret import Secret
+from notifier.domain.cadence import PollingPolicy
+from notifier.domain.order import Source
+from notifier.errors import StorageError
+from notifier.metrics import Metrics
+from notifier.source.http import order_status_source
+from notifier.storage.contract import Storage
+from notifier.storage.engine import open_storage
+from notifier.storage.records import Lanes
+from notifier.storage.telling import new_delivery_id
+from notifier.templating import Templates
+from notifier.web.server import application, serving
+from notifier.web.services import Services
+from notifier.workers.contract import Worker
+from notifier.workers.deliverer import Deliverer, DeliveryLimits
+from notifier.workers.janitor import Janitor
+from notifier.workers.poller import AccountLimits, Poller
+from notifier.workers.recording import Recorder, Telling
+from notifier.workers.schedule import Schedule
+from notifier.workers.trouble import Upstream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """Everything, wired and ready to run."""
+
+    config: Config
+    storage: Storage
+    services: Services
+    supervisor: Supervisor
+    generated_key: Secret | None
+
+
+@asynccontextmanager
+async def assembled(
+    config: Config, *, clock: Clock, metrics: Metrics, channels: Mapping[str, Channel] | None = None
+) -> AsyncIterator[Daemon]:
+    """Open storage and build every part; nothing runs yet.
+
+    Raises: ConfigError, StorageError.
+    """
+    check_exposure(config)
+    if config.storage.sqlite_path is None:
+        raise StorageError("PostgreSQL is not supported by this version; set storage.url to sqlite:FILE")
+    async with AsyncExitStack() as stack:
+        storage = await open_storage(
+            config.storage.sqlite_path, clock=clock, master_key=config.server.master_key
+        )
+        stack.push_async_callback(storage.close)
+        async with storage.writing() as tx:
+            await tx.release_claims(now=clock.now())  # Their process is gone: the lock is ours.
+        if channels is None:
+            channels = all_channels(config, Templates(config.templates.directory), clock)
+        for channel in channels.values():
+            stack.push_async_callback(channel.close)
+        accounts = {name: is_live(account) for name, account in config.accounts.items()}
+        await synchronise(
+            config, accounts, channels, storage, clock=clock, new_id=_new_id, new_secret=_new_secret
+        )
+        workers = await _workers(
+            config, accounts, storage, channels, clock=clock, metrics=metrics, stack=stack
+        )
+        supervisor = Supervisor(workers, clock=clock, metrics=metrics, grace_s=config.server.shutdown_grace_s)
+        services = Services(
+            storage=storage,
+            channels=channels,
+            config=config,
+            clock=clock,
+            metrics=metrics,
+            accounts=accounts,
+            liveness=supervisor.liveness,
+            new_id=_new_id,
+            new_secret=_new_secret,
+            operator_key=config.server.api_key,
+        )
+        yield Daemon(
+            config=config,
+            storage=storage,
+            services=services,
+            supervisor=supervisor,
+            generated_key=await generated_key(storage, clock) if config.server.api_key is None else None,
+        )
+
+
+async def _workers(
+    config: Config,
+    accounts: Mapping[str, bool],
+    storage: Storage,
+    channels: Mapping[str, Channel],
+    *,
+    clock: Clock,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+) -> list[Worker]:
+    lanes = Lanes(config.delivery.order_hold_attempts, config.delivery.order_hold_s)
+    telling = Telling(
+        expires_after_s=config.delivery.expires_after_s,
+        lanes=lanes,
+        new_id=new_delivery_id,
+        livemode=lambda account: accounts[account],
+    )
+    recorder = Recorder(clock=clock, policy=_policy(config), telling=telling, metrics=metrics)
+    workers: list[Worker] = []
+    for name, account in config.accounts.items():
+        source = order_status_source(name, account, clock=clock)
+        stack.push_async_callback(source.close)
+        workers.append(
+            Poller(
+                name,
+                source=source,
+                upstream=Upstream(name, Source.ORDER, storage=storage, clock=clock, telling=telling),
+                limits=AccountLimits(
+                    requests_per_s=account.requests_per_s, max_concurrency=account.max_concurrency
+                ),
+                storage=storage,
+                recorder=recorder,
+                clock=clock,
+                metrics=metrics,
+            )
+        )
+    limits = _delivery_limits(config, lanes)
+    workers.append(Deliverer(storage=storage, channels=channels, limits=limits, clock=clock, metrics=metrics))
+    janitor = Janitor(
+        storage=storage,
+        clock=clock,
+        metrics=metrics,
+        lanes=lanes,
+        retention_days=config.storage.retention_days,
+    )
+    workers.append(Schedule(janitor.jobs(), metrics=metrics))
+    return workers
+
+
+@asynccontextmanager
+async def listening(daemon: Daemon) -> AsyncIterator[str]:
+    """Serve REST for as long as the block lasts; yields its base URL."""
+    server = daemon.config.server
+    async with serving(application(daemon.services), host=server.host, port=server.port) as url:
+        yield url
+
+
+def is_live(account: Account) -> bool:
+    """Return whether real money can move: not on this machine, not on a host that calls itself a sandbox or UAT."""
+    host = URL(account.base_url).host or ""
+    words = host.replace("-", ".").split(".")
+    is_local = host in {"127.0.0.1", "localhost", "::1"}
+    return not (is_local or {"sandbox", "integ", "uat"} & set(words) or "uat" in host)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def _new_secret() -> Secret:
+    return Secret(signature.new_secret())
+
+
+def _policy(config: Config) -> PollingPolicy:
+    polling = config.polling
+    return PollingPolicy(
+        min_interval_s=polling.min_interval_s,
+        max_interval_s=polling.max_interval_s,
+        settle_failed_after_s=polling.settle_failed_after_s,
+        settle_charged_after_s=polling.settle_charged_after_s,
+        stuck_after_s=polling.stuck_after_s,
+        refund_overdue_after_s=polling.refund_overdue_after_s,
+    )
+
+
+def _delivery_limits(config: Config, lanes: Lanes) -> DeliveryLimits:
+    delivery = config.delivery
+    return DeliveryLimits(
+        concurrency=delivery.concurrency,
+        timeout_s=delivery.timeout_s,
+        schedule=tuple(delivery.schedule),
+        lanes=lanes,
+        keep_answers=delivery.keep_answers,
+    )

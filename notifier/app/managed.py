@@ -1,0 +1,137 @@
+"""Subscriptions written in the configuration: the tables are the truth at each start (interface 2).
+
+A table that vanished is disabled, not deleted: what happened meanwhile is owed and can be sent when it comes back.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from notifier.channels.contract import Channel
+from notifier.channels.webhook import signature
+from notifier.clock import Clock
+from notifier.config.model import Config
+from notifier.config.secret import Secret
+from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
+from notifier.errors import ChannelMisconfigured, ConfigError, InvalidValue, Problem
+from notifier.storage.contract import Storage, Transaction
+from notifier.storage.records import SubscriptionSecrets
+from notifier.web.shapes import NewSubscription
+
+CONFIG = "config"
+_PAGE = 500
+
+
+def wishes(
+    config: Config, accounts: Mapping[str, bool], channels: Mapping[str, Channel]
+) -> dict[str, tuple[str, NewSubscription]]:
+    """Read every [subscriptions.NAME] as its REST body.
+
+    Returns: (account, body) by name. Raises: ConfigError with every problem and its dotted path.
+    """
+    found: dict[str, tuple[str, NewSubscription]] = {}
+    problems: list[Problem] = []
+    for name, table in config.subscriptions.items():
+        path = f"subscriptions.{name}"
+        body = {"name": name} | {key: value for key, value in table.body().items() if key != "secret"}
+        account = table.account or (next(iter(accounts)) if len(accounts) == 1 else None)
+        if account is None or account not in accounts:
+            problems.append(
+                Problem(f"{path}.account", f"name one of {', '.join(accounts)}", "account_required")
+            )
+            continue
+        try:
+            wish = NewSubscription.model_validate_json(json.dumps(body))
+            channels[wish.channel].check_target(wish.target)
+            if table.secret is not None:
+                signature.check_secret(table.secret.reveal())
+        except ValidationError as error:
+            problems += [
+                Problem(f"{path}.{each.path}", each.message, each.code) for each in bad_members(error)
+            ]
+        except InvalidValue as error:
+            problems.append(
+                Problem(f"{path}.{error.problem.path}", error.problem.message, error.problem.code)
+            )
+        except ChannelMisconfigured as error:
+            problems.append(Problem(f"{path}.channel", str(error)))
+        else:
+            found[name] = (account, wish)
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+async def synchronise(
+    config: Config,
+    accounts: Mapping[str, bool],
+    channels: Mapping[str, Channel],
+    storage: Storage,
+    *,
+    clock: Clock,
+    new_id: Callable[[], str],
+    new_secret: Callable[[], Secret],
+) -> None:
+    """Make storage's managed subscriptions those of the configuration."""
+    tables = wishes(config, accounts, channels)
+    async with storage.writing() as tx:
+        for name, (account, wish) in tables.items():
+            channel = channels[wish.channel]
+            signing = config.subscriptions[name].secret
+            await _write(
+                tx, account, wish, channel, signing, clock=clock, new_id=new_id, new_secret=new_secret
+            )
+        for account in accounts:
+            await _disable_vanished(tx, account, {n for n, (a, _) in tables.items() if a == account}, clock)
+
+
+async def _write(
+    tx: Transaction,
+    account: str,
+    wish: NewSubscription,
+    channel: Channel,
+    signing: Secret | None,
+    *,
+    clock: Clock,
+    new_id: Callable[[], str],
+    new_secret: Callable[[], Secret],
+) -> None:
+    existing = await tx.subscription_by_name(account, wish.name or "")
+    fresh = Subscription(
+        id=existing.id if existing else SubscriptionId(f"sub_{new_id()}"),
+        account=account,
+        channel=wish.channel,
+        target=channel.shown_target(wish.target),
+        managed=CONFIG,
+        **({"name": wish.name, "events": ()} | wish.changes()),
+    )
+    if existing is not None and existing.managed is None:
+        raise ConfigError(
+            [Problem(f"subscriptions.{wish.name}", "a subscription made over REST has this name; delete one")]
+        )
+    kept = (await tx.secrets(existing.id)).signing if existing else ()
+    if signing is not None:
+        kept = (signing,)
+    elif channel.signs and not kept:
+        kept = (new_secret(),)
+    secrets: SubscriptionSecrets = wish.secrets(kept)
+    if existing is None:
+        await tx.add_subscription(fresh, secrets, now=clock.now())
+    else:
+        await tx.amend_subscription(fresh, secrets, now=clock.now())
+
+
+async def _disable_vanished(tx: Transaction, account: str, names: set[str], clock: Clock) -> None:
+    after = ""
+    while page := await tx.subscriptions(account, after=after, limit=_PAGE):
+        after = page[-1].id
+        for each in page:
+            if (
+                each.managed == CONFIG
+                and each.name not in names
+                and each.state is not SubscriptionState.DISABLED
+            ):
+                gone = replace(each, state=SubscriptionState.DISABLED)
+                await tx.amend_subscription(gone, None, now=clock.now())

@@ -1,0 +1,3 @@
+from notifier.cli.entry import main
+
+__all__ = ["main"]

@@ -1,0 +1,138 @@
+"""`notifier db`: the database while no daemon runs on it; each verb takes its lock and names who holds it."""
+
+import asyncio
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import App
+
+from notifier.cli.options import COMMON, Common, Failed, Misuse
+from notifier.cli.screen import note, safe, show_json, show_members
+
+if TYPE_CHECKING:
+    from notifier.config.model import Config
+
+db = App(name="db", help="The database, while no daemon runs on it.")
+
+_STEP = 1000
+_ANSWERS_KEPT = timedelta(days=7)
+
+
+@db.command
+async def migrate(*, options: Common = COMMON) -> None:
+    """Bring the database to the present version; an absent one is made."""
+    from notifier.clock import SystemClock
+    from notifier.storage.engine import migrate as migrate_storage
+
+    _, path = _database(options)
+    revision = await migrate_storage(path, clock=SystemClock())
+    _tell(
+        {"database": str(path), "revision": revision},
+        f"{safe(path)} is at revision {safe(revision)}",
+        options,
+    )
+
+
+@db.command
+async def status(*, options: Common = COMMON) -> None:
+    """Show which version the database is of, and how many rows it holds."""
+    from notifier.clock import SystemClock
+    from notifier.storage.engine import status as storage_status
+
+    _, path = _database(options)
+    found = await storage_status(path, clock=SystemClock())
+    members = {"database": str(path), "revision": found.revision, "newest": found.newest}
+    if options.json:
+        show_json(members | {"counts": found.counts})
+        return
+    show_members(members | found.counts)
+    if found.revision != found.newest:
+        note("[yellow]The database is of another version; `notifier db migrate` brings an older one up.[/]")
+
+
+@db.command
+async def backup(file: Path, /, *, options: Common = COMMON) -> None:
+    """Copy the database into one file; the key that seals its secrets is kept apart and not in it.
+
+    :param file: The copy; it must not exist yet.
+    """
+    from notifier.clock import SystemClock
+    from notifier.storage.engine import status as storage_status
+
+    _, path = _database(options)
+    if await asyncio.to_thread(file.exists):
+        raise Misuse(f"{file} exists already; name another file")
+    clock, holder = SystemClock(), "notifier db backup"
+    await storage_status(path, clock=clock, holder=holder)  # its last connection folds the log into the file
+    size = await asyncio.to_thread(_copy, path, file, holder)
+    _tell({"backup": str(file), "bytes": size}, f"{safe(file)} holds {safe(path)}, {size} bytes", options)
+
+
+def _copy(path: Path, file: Path, holder: str) -> int:
+    from notifier.clock import SystemClock
+    from notifier.storage.lock import RunLock
+
+    lock = RunLock(path, holder=holder, now=SystemClock().now())
+    fresh = file.with_name(f"{file.name}.part")
+    try:
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise Failed(f"{path} is being read by another program; close it and try again")
+        shutil.copyfile(path, fresh)
+        fresh.chmod(0o600)
+        fresh.rename(file)
+    finally:
+        fresh.unlink(missing_ok=True)
+        lock.release()
+    return file.stat().st_size
+
+
+@db.command
+async def prune(*, options: Common = COMMON) -> None:
+    """Delete history older than storage.retention_days, as the daemon does every hour; nothing owed goes."""
+    from notifier.clock import SystemClock
+    from notifier.storage.engine import open_storage
+
+    config, path = _database(options)
+    if not await asyncio.to_thread(path.exists):
+        raise Failed(f"there is no database at {path}; `notifier run` makes one")
+    clock = SystemClock()
+    before = clock.now() - timedelta(days=config.storage.retention_days)
+    storage = await open_storage(
+        path, clock=clock, master_key=config.server.master_key, holder="notifier db prune"
+    )
+    total, gone = 0, 1
+    try:
+        while gone:
+            async with storage.writing() as tx:
+                now = clock.now()
+                gone = await tx.prune(before=before, answers_before=now - _ANSWERS_KEPT, now=now, limit=_STEP)
+            total += gone
+    finally:
+        await storage.close()
+    _tell({"database": str(path), "deleted": total}, f"{total} rows deleted from {safe(path)}", options)
+
+
+def _database(options: Common) -> "tuple[Config, Path]":
+    from notifier.cli.where import database_of
+    from notifier.config.load import load
+    from notifier.logs import configure
+
+    config = load(options.config, os.environ)
+    configure("warning", config.logging.format)  # before the first line: standard output is for the result
+    path = database_of(config.storage, has_account=bool(config.accounts))
+    if path is None:
+        raise Misuse(
+            "storage.url names PostgreSQL, which this version does not support; set it to sqlite:FILE"
+        )
+    return config, path
+
+
+def _tell(document: dict[str, str | int | None], text: str, options: Common) -> None:
+    if options.json:
+        show_json(document)
+    else:
+        note(text)

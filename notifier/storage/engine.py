@@ -1,0 +1,259 @@
+"""Opening the database: the one place where SQLite and PostgreSQL differ."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, insert, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from notifier.clock import Clock
+from notifier.config.secret import Secret
+from notifier.errors import Conflict, StorageError
+from notifier.storage.lock import RunLock
+from notifier.storage.migrations.running import HERE, revisions, upgrade
+from notifier.storage.records import Bell
+from notifier.storage.repository.transaction import Repository
+from notifier.storage.tables import meta
+from notifier.storage.vault import Vault, key_file_of, make_key_file, parse_master_key, read_key_file
+
+_READERS = 4
+_BUSY_TIMEOUT_S = 5.0
+_WRITER_CACHE_KIB = 32_768
+_CHECK = "master_key_check"
+_CHECK_PLACE = f"meta:{_CHECK}:value"
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # NORMAL may lose the last commits with the power: an answer given, a claim
+    f"busy_timeout={int(_BUSY_TIMEOUT_S * 1000)}",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+    "wal_autocheckpoint=8192",  # pages, 32 MB: the same rows are written over and over
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wakeups:
+    """In-process wake-ups."""
+
+    looks: Bell = field(default_factory=Bell)
+    deliveries: Bell = field(default_factory=Bell)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Where a database stands. `revision` is None for an empty one."""
+
+    revision: str | None
+    newest: str | None
+    counts: dict[str, int]
+
+
+class SqlStorage:
+    """One database, opened and migrated; made by `open_storage`."""
+
+    def __init__(
+        self, writer: AsyncEngine, reader: AsyncEngine, lock: RunLock, *, vault: Vault, clock: Clock
+    ) -> None:
+        self._engines = (writer, reader)
+        self._lock = lock
+        self._vault = vault
+        self._clock = clock
+        # The pool's own queue times out and forgets waiters whose connection failed to open; these do neither.
+        self._doors = (asyncio.Semaphore(1), asyncio.Semaphore(_READERS))
+        self._signals = Wakeups()
+
+    @property
+    def signals(self) -> Wakeups:
+        return self._signals
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Repository]:
+        async with self._transaction(0) as transaction:
+            try:
+                yield transaction
+            except BaseException:
+                transaction.woken.looks = transaction.woken.deliveries = False
+                raise
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Repository]:
+        async with self._transaction(1) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _transaction(self, door: int) -> AsyncIterator[Repository]:
+        repository: Repository | None = None
+        try:
+            async with self._doors[door], self._engines[door].begin() as connection:
+                repository = Repository(connection, vault=self._vault, clock=self._clock)
+                yield repository
+        except IntegrityError as error:
+            raise Conflict(f"the row exists already or points nowhere: {_said(error)}") from error
+        except SQLAlchemyError as error:
+            raise StorageError(f"the database refused: {_said(error)}") from error
+        finally:
+            # Also when the commit was cancelled: whether it took place is not known, and waking for nothing is cheap.
+            if repository is not None:
+                self._wake(repository)
+
+    def _wake(self, repository: Repository) -> None:
+        if repository.woken.looks:
+            self._signals.looks.ring()
+        if repository.woken.deliveries:
+            self._signals.deliveries.ring()
+
+    async def close(self) -> None:
+        """Close every connection and give the lock back."""
+        for engine in self._engines:
+            await engine.dispose()
+        self._lock.release()
+
+
+async def open_storage(
+    url: str | Path, *, clock: Clock, master_key: Secret | None = None, holder: str = "notifier run"
+) -> SqlStorage:
+    """Open and migrate the database at "sqlite:FILE" (or a path), alone.
+
+    `master_key` is 32 bytes in base64; without one, SQLite keeps its own in `FILE.key`.
+    Raises: StorageLocked, SchemaMismatch, StorageError.
+    """
+    path = _path(url)
+    async with AsyncExitStack() as stack:
+        lock = _locked(path, clock, holder)
+        stack.callback(lock.release)
+        writer, reader = _engine(path, read_only=False), _engine(path, read_only=True)
+        for engine in (writer, reader):
+            stack.push_async_callback(engine.dispose)
+        try:
+            async with writer.begin() as connection:
+                await connection.run_sync(upgrade)
+                vault = await _vault(connection, path, master_key)
+        except SQLAlchemyError as error:
+            raise StorageError(f"cannot open {path}: {_said(error)}") from error
+        stack.pop_all()
+        return SqlStorage(writer, reader, lock, vault=vault, clock=clock)
+
+
+async def migrate(
+    url: str | Path, *, clock: Clock, holder: str = "notifier db migrate", scripts: Path = HERE
+) -> str | None:
+    """Bring a database to the present version; return the revision it is at.
+
+    Raises: StorageLocked, SchemaMismatch, StorageError.
+    """
+    async with _alone(_path(url), clock, holder) as connection:
+        await connection.run_sync(upgrade, scripts)
+        revision, _ = await connection.run_sync(revisions, scripts)
+        return revision
+
+
+async def status(url: str | Path, *, clock: Clock, holder: str = "notifier db status") -> Status:
+    """Return where a database stands, changing nothing.
+
+    Raises: StorageLocked, StorageError when there is none.
+    """
+    path = _path(url)
+    if not path.exists():
+        raise StorageError(f"there is no database at {path}; `notifier run` makes one")
+    async with _alone(path, clock, holder) as connection:
+        revision, newest = await connection.run_sync(revisions)
+        repository = Repository(connection, vault=Vault(bytes(32)), clock=clock)
+        counts = await repository.counts() if revision == newest else {}
+        return Status(revision=revision, newest=newest, counts=counts)
+
+
+@asynccontextmanager
+async def _alone(path: Path, clock: Clock, holder: str) -> AsyncIterator[AsyncConnection]:
+    lock = _locked(path, clock, holder)
+    engine = _engine(path, read_only=False)
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise StorageError(f"cannot use {path}: {_said(error)}") from error
+    finally:
+        await engine.dispose()
+        lock.release()
+
+
+def _path(url: str | Path) -> Path:
+    text = str(url)
+    scheme, colon, rest = text.partition(":")
+    if isinstance(url, Path) or not colon:
+        return Path(url)
+    if scheme == "sqlite" and rest.lstrip("/"):
+        return Path(rest.removeprefix("//"))
+    if scheme.startswith("postgres"):
+        raise StorageError('PostgreSQL is not supported yet; set storage.url to "sqlite:notifier.db"')
+    raise StorageError(
+        f'{scheme!r} is no database this version knows; set storage.url to "sqlite:notifier.db"'
+    )
+
+
+def _locked(path: Path, clock: Clock, holder: str) -> RunLock:
+    try:
+        return RunLock(path, holder=holder, now=clock.now())
+    except OSError as error:
+        raise StorageError(f"cannot write beside {path}: {error.strerror}; check the folder") from error
+
+
+def _engine(path: Path, *, read_only: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{path}",
+        pool_size=_READERS if read_only else 1,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
+    )
+    own = "query_only=ON" if read_only else f"cache_size=-{_WRITER_CACHE_KIB}"
+    # A deferred BEGIN that reads and then writes fails at once, whatever the busy timeout.
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+
+    def prepare(connection: Any, _: Any) -> None:
+        _run(connection, [f"PRAGMA {pragma}" for pragma in (*_PRAGMAS, own)])
+
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine.sync_engine, "connect", prepare)
+    event.listen(engine.sync_engine, "begin", start)
+    return engine
+
+
+def _run(connection: Any, statements: Sequence[str]) -> None:
+    cursor = connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+    cursor.close()
+
+
+async def _vault(connection: AsyncConnection, path: Path, master_key: Secret | None) -> Vault:
+    """Return the vault of a database, which remembers with a sealed word under which key it was made."""
+    check = await connection.scalar(select(meta.c.value).where(meta.c.name == _CHECK))
+    vault = Vault(_master_key(path, master_key, is_new=check is None))
+    if check is None:
+        row = {"name": _CHECK, "value": vault.seal(b"open", _CHECK_PLACE)}
+        await connection.execute(insert(meta), row)
+    else:
+        vault.unseal(check, _CHECK_PLACE)
+    return vault
+
+
+def _master_key(path: Path, master_key: Secret | None, *, is_new: bool) -> bytes:
+    if master_key is not None:
+        return parse_master_key(master_key)
+    key_file = key_file_of(path)
+    key = read_key_file(key_file)
+    if key is None and not is_new:
+        raise StorageError(f"the master key {key_file} is gone; put it back, or set NOTIFIER_MASTER_KEY")
+    return key or make_key_file(key_file)
+
+
+def _said(error: SQLAlchemyError) -> str:
+    """Return the driver's own words, without the statement."""
+    return str(getattr(error, "orig", None) or type(error).__name__)

@@ -1,0 +1,48 @@
+"""What every part of the repository stands on: a connection, and what it leaves for after the commit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from notifier.clock import Clock
+from notifier.storage.vault import Vault
+
+AnyRow = Row[*tuple[Any, ...]]
+
+
+@dataclass(slots=True)
+class Woken:
+    """What a transaction made due sooner."""
+
+    looks: bool = False
+    deliveries: bool = False
+
+
+class Rows:
+    """A part of the repository, living as long as its transaction."""
+
+    def __init__(self, connection: AsyncConnection, *, vault: Vault, clock: Clock) -> None:
+        self._connection = connection
+        self._vault = vault
+        self._clock = clock
+        self.woken = Woken()
+
+    async def _upsert(self, table: Table, row: Mapping[str, Any], changed: Mapping[str, Any]) -> Any:
+        """Insert the row or, where its key is there, write `changed`; return the whole row as it stands then."""
+        insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        statement = (
+            insert(table)
+            .values(row)
+            .on_conflict_do_update(index_elements=list(table.primary_key), set_=dict(changed))
+            .returning(table)
+        )
+        return (await self._connection.execute(statement)).one()
+
+    async def _each(self, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Execute once per row, in one round; nothing for no rows, where the layer would execute once."""
+        if rows:
+            await self._connection.execute(statement, list(rows))

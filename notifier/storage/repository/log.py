@@ -1,0 +1,91 @@
+"""The log of events, in the sequence of each account."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from notifier.domain.event import Event, EventId
+from notifier.domain.order import OrderKey
+from notifier.errors import Conflict, NotFound
+from notifier.storage.records import LoggedEvent
+from notifier.storage.repository.base import AnyRow, Rows
+from notifier.storage.tables import accounts, counters, events, snapshots
+
+_LOGGED = select(
+    events.c.document, events.c.sequence, events.c.watch_id, snapshots.c.document.label("snapshot")
+).join(
+    snapshots,
+    (snapshots.c.watch_id == events.c.watch_id) & (snapshots.c.version == events.c.order_version),
+    isouter=True,
+)
+
+
+def logged_event(row: AnyRow) -> LoggedEvent:
+    """Read an event from a row with the columns `document`, `sequence`, `watch_id` and `snapshot`."""
+    return LoggedEvent(
+        event=row.document, sequence=row.sequence, watch_id=row.watch_id, snapshot=row.snapshot
+    )
+
+
+class Events(Rows):
+    async def next_sequences(self, account: str, count: int) -> range:
+        row = {"name": account, "sequence": count}
+        raised = await self._upsert(accounts, row, {"sequence": accounts.c.sequence + count})
+        return range(raised.sequence - count + 1, raised.sequence + 1)
+
+    async def raise_counter(self, account: str, subject: str, subject_id: str) -> int:
+        row = {"account": account, "subject": subject, "subject_id": subject_id, "value": 1}
+        raised = await self._upsert(counters, row, {"value": counters.c.value + 1})
+        value: int = raised.value
+        return value
+
+    async def add_events(self, events: Sequence[tuple[Event, int]], watch_id: int | None) -> None:
+        rows = [_row(event, sequence, watch_id) for event, sequence in events]
+        try:
+            await self._each(_ADD, rows)
+        except IntegrityError:
+            ids = ", ".join(event.id for event, _ in events)
+            raise Conflict(f"one of the events {ids} is in the log already; it was told before") from None
+
+    async def events(
+        self,
+        account: str,
+        *,
+        after: int = 0,
+        limit: int = 50,
+        order_key: OrderKey | None = None,
+        event_type: str | None = None,
+    ) -> list[LoggedEvent]:
+        page = _LOGGED.where(events.c.account == account, events.c.sequence > after)
+        if order_key is not None:
+            page = page.where(events.c.order_key == order_key)
+        if event_type is not None:
+            page = page.where(events.c.type == event_type)
+        rows = await self._connection.execute(page.order_by(events.c.sequence).limit(limit))
+        return [logged_event(row) for row in rows]
+
+    async def event(self, event_id: EventId) -> LoggedEvent:
+        row = (await self._connection.execute(_LOGGED.where(events.c.id == event_id))).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no event {event_id!r}")
+        return logged_event(row)
+
+
+_ADD = insert(events)
+
+
+def _row(event: Event, sequence: int, watch_id: int | None) -> dict[str, str | int | datetime | Event | None]:
+    return {
+        "id": event.id,
+        "account": event.account,
+        "sequence": sequence,
+        "watch_id": watch_id,
+        "order_key": event.order_key,
+        "order_id": event.order_id,
+        "order_version": event.order_version,
+        "type": event.type,
+        "observed_at": event.observed_at,
+        "document": event,
+    }

@@ -1,0 +1,193 @@
+"""Who is told: subscriptions with their secrets sealed, and what a change of their state does to what they are owed."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from notifier.config.secret import Secret
+from notifier.domain.delivery import DeliveryState, Reason
+from notifier.domain.order import OrderKey
+from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
+from notifier.errors import Conflict, NotFound
+from notifier.storage.records import SubscriptionSecrets
+from notifier.storage.repository.base import AnyRow, Rows
+from notifier.storage.repository.lanes import OWED, release_held
+from notifier.storage.tables import deliveries, subscriptions
+from notifier.storage.vault import Vault
+
+_LIVE = select(subscriptions.c.document).where(subscriptions.c.deleted_at.is_(None))
+_HELD_BECAUSE = {
+    SubscriptionState.PAUSED: Reason.SUBSCRIPTION_PAUSED,
+    SubscriptionState.DISABLED: Reason.SUBSCRIPTION_DISABLED,
+}
+
+
+class _Sealed(msgspec.Struct, omit_defaults=True):
+    target: str
+    signing: list[str] = []
+    headers: dict[str, str] = {}
+    basic_auth: str | None = None
+
+
+def seal(vault: Vault, subscription_id: str, secrets: SubscriptionSecrets) -> bytes:
+    """Return the secrets as they lie in the subscription's row."""
+    clear = _Sealed(
+        target=secrets.target.reveal(),
+        signing=[secret.reveal() for secret in secrets.signing],
+        headers=secrets.headers,
+        basic_auth=secrets.basic_auth.reveal() if secrets.basic_auth else None,
+    )
+    return vault.seal(msgspec.json.encode(clear), _place(subscription_id))
+
+
+def unseal(vault: Vault, subscription_id: str, sealed: bytes) -> SubscriptionSecrets:
+    """Return the secrets of a subscription's row.
+
+    Raises: StorageError when they do not open.
+    """
+    clear = msgspec.json.decode(vault.unseal(sealed, _place(subscription_id)), type=_Sealed)
+    return SubscriptionSecrets(
+        target=Secret(clear.target),
+        signing=tuple(Secret(text) for text in clear.signing),
+        headers=clear.headers,
+        basic_auth=Secret(clear.basic_auth) if clear.basic_auth is not None else None,
+    )
+
+
+def _place(subscription_id: str) -> str:
+    return f"subscriptions:{subscription_id}:secrets"
+
+
+class Subscriptions(Rows):
+    async def add_subscription(
+        self, subscription: Subscription, secrets: SubscriptionSecrets, *, now: datetime
+    ) -> None:
+        row = _columns(subscription) | {
+            "id": subscription.id,
+            "account": subscription.account,
+            "secrets": seal(self._vault, subscription.id, secrets),
+            "sequence": 0,
+            "created_at": now,
+        }
+        try:
+            await self._connection.execute(insert(subscriptions), row)
+        except IntegrityError:
+            raise _taken(subscription) from None
+
+    async def subscription(self, account: str, subscription_id: SubscriptionId) -> Subscription:
+        found = _LIVE.where(subscriptions.c.account == account, subscriptions.c.id == subscription_id)
+        for subscription in await self._read(found):
+            return subscription
+        raise _no_such(subscription_id)
+
+    async def subscription_by_name(self, account: str, name: str) -> Subscription | None:
+        found = _LIVE.where(subscriptions.c.account == account, subscriptions.c.name == name)
+        return next(iter(await self._read(found)), None)
+
+    async def subscriptions(self, account: str, *, after: str = "", limit: int = 50) -> list[Subscription]:
+        page = _LIVE.where(subscriptions.c.account == account, subscriptions.c.id > after)
+        return await self._read(page.order_by(subscriptions.c.id).limit(limit))
+
+    async def listening(self, account: str, order_key: OrderKey | None) -> list[Subscription]:
+        # Two searches of one index; as one with OR, SQLite would read all of the account's.
+        ears: list[ColumnElement[bool]] = [subscriptions.c.order_key.is_(None)]
+        if order_key is not None:
+            ears.append(subscriptions.c.order_key == order_key)
+        found: list[Subscription] = []
+        for ear in ears:
+            found += await self._read(_LIVE.where(subscriptions.c.account == account, ear))
+        return sorted(found, key=lambda subscription: subscription.id)
+
+    async def amend_subscription(
+        self, subscription: Subscription, secrets: SubscriptionSecrets | None, *, now: datetime
+    ) -> None:
+        values = _columns(subscription)
+        if secrets is not None:
+            values["secrets"] = seal(self._vault, subscription.id, secrets)
+        try:
+            found = await self._connection.execute(_of(subscription).values(values))
+        except IntegrityError:
+            raise _taken(subscription) from None
+        if not found.rowcount:
+            raise _no_such(subscription.id)
+        reason = _HELD_BECAUSE.get(subscription.state)
+        if reason is None:
+            released = await release_held(self._connection, subscription.id, now=now)
+            self.woken.deliveries |= released > 0
+            return
+        # A claim keeps its lease: what became of that attempt is still recorded.
+        hold = update(deliveries).where(deliveries.c.subscription_id == subscription.id, OWED)
+        await self._connection.execute(hold.values(state=DeliveryState.HELD, reason=reason, due_at=None))
+
+    async def drop_held(self, subscription_id: SubscriptionId, *, now: datetime) -> int:
+        held = (
+            deliveries.c.subscription_id == subscription_id,
+            OWED,
+            deliveries.c.state == DeliveryState.HELD,
+        )
+        dropped = update(deliveries).where(*held)
+        result = await self._connection.execute(
+            dropped.values(state=DeliveryState.CANCELLED, finished_at=now, lease_until=None, token=None)
+        )
+        return result.rowcount
+
+    async def remove_subscription(
+        self, account: str, subscription_id: SubscriptionId, *, now: datetime
+    ) -> None:
+        await self._connection.execute(
+            _of(await self.subscription(account, subscription_id)).values(deleted_at=now, secrets=None)
+        )
+        cancel = update(deliveries).where(deliveries.c.subscription_id == subscription_id, OWED)
+        await self._connection.execute(
+            cancel.values(
+                state=DeliveryState.CANCELLED,
+                reason=Reason.SUBSCRIPTION_DELETED,
+                due_at=None,
+                finished_at=now,
+                lease_until=None,
+                token=None,
+            )
+        )
+
+    async def secrets(self, subscription_id: SubscriptionId) -> SubscriptionSecrets:
+        sealed = await self._connection.scalar(
+            select(subscriptions.c.secrets).where(subscriptions.c.id == subscription_id)
+        )
+        if sealed is None:
+            raise _no_such(subscription_id)
+        return unseal(self._vault, subscription_id, sealed)
+
+    async def _read(self, statement: Select[Any]) -> list[Subscription]:
+        rows: list[AnyRow] = list(await self._connection.execute(statement))
+        return [row.document for row in rows]
+
+
+def _of(subscription: Subscription) -> Any:
+    return update(subscriptions).where(
+        subscriptions.c.id == subscription.id,
+        subscriptions.c.account == subscription.account,
+        subscriptions.c.deleted_at.is_(None),
+    )
+
+
+def _columns(subscription: Subscription) -> dict[str, Any]:
+    return {
+        "name": subscription.name,
+        "ordering": subscription.ordering,
+        "order_key": subscription.order_key,
+        "document": subscription,
+    }
+
+
+def _taken(subscription: Subscription) -> Conflict:
+    return Conflict(
+        f"account {subscription.account!r} has a subscription {subscription.name or subscription.id!r} already;"
+        " choose another name"
+    )
+
+
+def _no_such(subscription_id: str) -> NotFound:
+    return NotFound(f"there is no subscription {subscription_id!r}")

@@ -1,0 +1,79 @@
+"""Telling: events go into the log and are owed to whoever wants them, in the caller's own transaction (6.9)."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from notifier.domain.delivery import DeliveryId, owed
+from notifier.domain.document import event_document, order_document
+from notifier.domain.event import DERIVED_ORDER_SLUGS, Event
+from notifier.domain.snapshot import Snapshot, Subject
+from notifier.domain.subscription import Mode, Subscription
+from notifier.storage.contract import Transaction
+from notifier.storage.records import Lanes, NewDelivery, Watch
+
+
+def new_delivery_id() -> str:
+    """Return a fresh delivery id."""
+    return f"dlv_{uuid.uuid4().hex}"
+
+
+async def tell(
+    tx: Transaction,
+    events: Sequence[Event],
+    *,
+    watch: Watch | None,
+    snapshot: Snapshot | None,
+    now: datetime,
+    expires_after_s: float,
+    lanes: Lanes,
+    new_id: Callable[[], str] = new_delivery_id,
+) -> int:
+    """Append events of one account and order to the log and owe them to each subscription that wants them.
+
+    `snapshot` is the order as of the events' version. A subscription's own `expires_after_s` goes before the one
+    given. Returns: how many deliveries are owed.
+    """
+    if not events:
+        return 0
+    account, order_key = events[0].account, events[0].order_key
+    sequences = await tx.next_sequences(account, len(events))
+    told = list(zip(events, sequences, strict=True))
+    await tx.add_events(told, watch.id if watch else None)
+    listeners = await tx.listening(account, order_key)
+    if not listeners:
+        return 0
+    order = order_document(watch.order_id, snapshot) if watch and snapshot else None
+    tags = sorted(watch.tags) if watch else []
+    deliveries = []
+    for event, sequence in told:
+        document = event_document(event, sequence, order)
+        deliveries += [
+            NewDelivery(
+                delivery=owed(
+                    DeliveryId(new_id()),
+                    listener.state,
+                    now=now,
+                    expires_after_s=listener.expires_after_s or expires_after_s,
+                ),
+                account=account,
+                subscription=listener,
+                event=event,
+                watch_id=watch.id if watch else None,
+                may_collapse=listener.mode is Mode.LATEST and not _is_derived(event),
+            )
+            for listener in listeners
+            if not _is_about(event, listener) and listener.wants(event.type, event.order_key, tags, document)
+        ]
+    await tx.owe(deliveries, now=now, lanes=lanes)
+    return len(deliveries)
+
+
+def _is_derived(event: Event) -> bool:
+    subject, _, word = event.type.partition(".")
+    return subject == Subject.ORDER and word in DERIVED_ORDER_SLUGS
+
+
+def _is_about(event: Event, listener: Subscription) -> bool:
+    """Whether the event tells of the listener's own troubles, which reach everybody else (6.13)."""
+    return event.subject is Subject.SUBSCRIPTION and event.subject_id == listener.id

@@ -1,0 +1,139 @@
+"""The command line against the real web application on loopback over a real database."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import msgspec
+import pytest
+import structlog
+
+from notifier.cli import main
+from notifier.config.model import Config
+from notifier.config.secret import Secret
+from notifier.domain.change import diff
+from notifier.domain.event import Sighting, events_of, facts_of, present_facts
+from notifier.domain.order import order_key
+from notifier.metrics import Metrics
+from notifier.storage.engine import open_storage
+from notifier.storage.records import Lanes
+from notifier.storage.telling import tell
+from notifier.web.server import application, serving
+from notifier.web.services import Services
+from support.builders import a_snapshot, an_order
+from support.clock import START, FakeClock
+from support.fakes import FakeChannel
+
+KEY = "operator-key-1"
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch):
+    """The server of the tests shares their standard output; its lines are not the command's."""
+    monkeypatch.setattr("notifier.logs.configure", lambda *_: None)
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    yield
+    structlog.reset_defaults()
+
+
+@dataclass
+class Ran:
+    """How a run of the command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [msgspec.json.decode(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    """Start in an empty directory, without anything of the notifier's in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("NOTIFIER_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def cli(capsys):
+    """Run the command in a thread, where it has an event loop of its own."""
+
+    async def run(*tokens: str) -> Ran:
+        capsys.readouterr()
+        status = await asyncio.to_thread(main, list(tokens))
+        return Ran(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+async def storage(tmp_path, clock):
+    opened = await open_storage(tmp_path / "served.db", clock=clock, master_key=None)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def services(storage, clock):
+    numbers = count(1)
+    return Services(
+        storage=storage,
+        channels={"webhook": FakeChannel(), "slack": FakeChannel(name="slack", signs=False)},
+        config=Config(),
+        clock=clock,
+        metrics=Metrics(),
+        accounts={"shop": False},
+        liveness=lambda: {"poller": True},
+        new_id=lambda: f"{next(numbers):08d}",
+        new_secret=lambda: Secret(f"whsec_c2VjcmV0LW51bWJlci{next(numbers)}"),
+        operator_key=Secret(KEY),
+    )
+
+
+@pytest.fixture
+async def url(services, monkeypatch) -> AsyncIterator[str]:
+    """Serve REST, and let the command find it by its environment."""
+    async with serving(application(services), "127.0.0.1", 0) as address:
+        monkeypatch.setenv("NOTIFIER_URL", address)
+        monkeypatch.setenv("NOTIFIER_API_KEY", KEY)
+        yield address
+
+
+@pytest.fixture
+def seen(storage, services):
+    """Record that an order was seen in a status, and tell it, as the poller does."""
+
+    async def look(order_id, status, *, at=START):
+        async with storage.writing() as tx:
+            watch = await tx.watch("shop", order_key(order_id))
+            before = (await tx.snapshot_at(watch.id)).snapshot if watch.version else None
+            snapshot = a_snapshot(an_order(status))
+            version = await tx.add_snapshot(watch, snapshot, observed_at=at, not_before=None)
+            sighting = Sighting(
+                account="shop", livemode=False, order_id=watch.order_id, order_key=watch.order_key,
+                order_version=version, source=snapshot.source, phase=snapshot.order.phase, observed_at=at,
+                not_before=None, initial=before is None,
+            )  # fmt: skip
+            facts = facts_of(diff(before, snapshot), snapshot, None) if before else present_facts(snapshot)
+            await tell(
+                tx, events_of(facts, sighting), watch=watch, snapshot=snapshot, now=at,
+                expires_after_s=3600, lanes=Lanes(), new_id=lambda: f"dlv_{services.new_id()}",
+            )  # fmt: skip
+
+    return look

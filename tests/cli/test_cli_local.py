@@ -1,0 +1,108 @@
+"""Verbs that work without a daemon: render and db."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from notifier.domain.document import sample_event_document
+from notifier.storage.engine import open_storage
+from support.clock import FakeClock
+
+
+@pytest.fixture(autouse=True)
+def _configured():
+    Path("config.toml").write_text("")
+
+
+async def test_a_webhook_is_rendered_as_it_would_be_sent(cli):
+    ran = await cli("render", "webhook/default")
+    assert ran.json == sample_event_document("order.charged")
+
+
+async def test_another_sample_may_be_chosen(cli):
+    assert (await cli("render", "webhook/default", "--type", "refund.failure")).json[
+        "type"
+    ] == "refund.failure"
+    ran = await cli("render", "slack/default", "--type", "refund.failur")
+    assert ran.status == 2
+    assert "did you mean refund.failure?" in ran.err
+
+
+async def test_an_event_of_ones_own_is_rendered(cli, tmp_path):
+    event = sample_event_document("order.charged")
+    event["data"]["order_id"] = event["data"]["order"]["order_id"] = "MINE-1"
+    (tmp_path / "event.json").write_bytes(msgspec.json.encode(event))
+    assert "MINE-1" in (await cli("render", "slack/default", "--event", "event.json")).out
+    assert (await cli("render", "slack/default", "--event", "event.json", "--type", "order.new")).status == 2
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"type": "order.new"}', '{"type": "order.new", "data": {}}'])
+async def test_a_file_that_is_no_event_is_wrong_use(cli, text, tmp_path):
+    (tmp_path / "event.json").write_text(text)
+    assert (await cli("render", "slack/default", "--event", "event.json")).status == 2
+
+
+async def test_a_mail_is_shown_with_subject_and_both_bodies(cli):
+    out = (await cli("render", "email/default")).out
+    assert out.startswith("Subject: ")
+    assert "<html" in out
+    body = (await cli("render", "email/default", "--json")).json["body"]
+    assert set(msgspec.json.decode(body)) == {"subject", "text", "html"}
+
+
+@pytest.mark.parametrize(("name", "status"), [("webhook", 2), ("fax/default", 2), ("webhook/absent", 1)])
+async def test_a_template_that_is_not_there_is_told(cli, name, status):
+    assert (await cli("render", name)).status == status
+
+
+async def test_a_database_is_made_shown_and_copied(cli, tmp_path):
+    assert (await cli("db", "status")).status == 1
+    made = (await cli("db", "migrate", "--json")).json
+    shown = (await cli("db", "status", "--json")).json
+    assert (shown["database"], shown["revision"]) == ("notifier-sandbox.db", made["revision"])
+    assert shown["revision"] == shown["newest"]
+    assert (await cli("db", "backup", "copy.db")).status == 0
+    assert (tmp_path / "copy.db").read_bytes()[:15] == b"SQLite format 3"
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert (await cli("db", "backup", "copy.db")).status == 2
+
+
+async def test_a_backup_holds_what_was_committed(cli, monkeypatch, tmp_path):
+    storage = await open_storage(Path("notifier-sandbox.db"), clock=FakeClock())
+    async with storage.writing() as tx:
+        await tx.add_api_key(b"d" * 32, "kept", now=FakeClock().now())
+    await storage.close()
+    await cli("db", "backup", "copy.db")
+    (tmp_path / "copy.db.key").write_bytes((tmp_path / "notifier-sandbox.db.key").read_bytes())
+    (tmp_path / "copy.db.key").chmod(0o600)
+    copy = await open_storage(Path("copy.db"), clock=FakeClock())
+    async with copy.reading() as tx:
+        assert await tx.api_key(b"d" * 32) == "kept"
+    await copy.close()
+
+
+async def test_an_account_has_its_own_database(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("KEY", "k")
+    (tmp_path / "config.toml").write_text('[accounts.a]\nmerchant_id = "m"\napi_key_env = "KEY"')
+    assert (await cli("db", "migrate", "--json")).json["database"] == "notifier.db"
+
+
+async def test_history_is_pruned(cli):
+    assert (await cli("db", "prune")).status == 1
+    await cli("db", "migrate")
+    ran = await cli("db", "prune", "--json")
+    assert (ran.status, ran.json["deleted"]) == (0, 0)
+
+
+@pytest.mark.parametrize("verb", [("migrate",), ("status",), ("backup", "copy.db"), ("prune",)])
+async def test_who_holds_the_database_is_named(cli, verb, tmp_path):
+    storage = await open_storage(Path("notifier-sandbox.db"), clock=FakeClock(), holder="notifier run")
+    try:
+        ran = await cli("db", *verb)
+    finally:
+        await storage.close()
+    assert ran.status == 1
+    assert "in use by process" in ran.err
+    assert "notifier run" in ran.err
+    assert not (tmp_path / "copy.db").exists()

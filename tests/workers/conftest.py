@@ -1,0 +1,148 @@
+"""A small daemon without network or wall clock: real storage, a source and a channel that a test moves by hand."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifier.config.secret import Secret
+from notifier.domain.cadence import PollingPolicy
+from notifier.domain.order import Source, order_key, parse_order_id
+from notifier.domain.subscription import Subscription, SubscriptionId
+from notifier.metrics import Metrics
+from notifier.storage.contract import Storage
+from notifier.storage.engine import _READERS, open_storage
+from notifier.storage.records import Lanes, LoggedEvent, Registration, SubscriptionSecrets, Watch
+from notifier.workers.contract import Worker
+from notifier.workers.deliverer import Deliverer, DeliveryLimits
+from notifier.workers.poller import AccountLimits, Poller
+from notifier.workers.recording import Recorder, Telling
+from notifier.workers.trouble import Upstream
+from support.clock import FakeClock, settle
+from support.fakes import FakeChannel, FakeSource
+
+SCHEDULE = (5.0, 25.0, 90.0, 300.0)
+
+
+@dataclass
+class House:
+    storage: Storage
+    clock: FakeClock
+    source: FakeSource
+    channel: FakeChannel
+    metrics: Metrics = field(default_factory=Metrics)
+    policy: PollingPolicy = field(default_factory=PollingPolicy)
+    lanes: Lanes = field(default_factory=Lanes)
+
+    def poller(self, *, concurrency: int = 4, rate: float = 1000.0) -> Poller:
+        telling = Telling(
+            expires_after_s=285_120,
+            lanes=self.lanes,
+            new_id=lambda: uuid.uuid4().hex,
+            livemode=lambda _: False,
+        )
+        upstream = Upstream("shop", Source.ORDER, storage=self.storage, clock=self.clock, telling=telling)
+        return Poller(
+            "shop",
+            source=self.source,
+            upstream=upstream,
+            limits=AccountLimits(requests_per_s=rate, max_concurrency=concurrency),
+            storage=self.storage,
+            recorder=Recorder(clock=self.clock, policy=self.policy, telling=telling, metrics=self.metrics),
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+
+    def deliverer(self, **limits: Any) -> Deliverer:
+        given = {"concurrency": 16, "timeout_s": 15.0, "schedule": SCHEDULE, "lanes": self.lanes} | limits
+        return Deliverer(
+            storage=self.storage,
+            channels={"webhook": self.channel},
+            limits=DeliveryLimits(**given),
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+
+    @asynccontextmanager
+    async def running(self, *workers: Worker) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        tasks = [asyncio.create_task(worker.run(stop)) for worker in workers]
+        try:
+            await self.quiet()
+            yield
+        finally:
+            stop.set()
+            done, late = await asyncio.wait(tasks, timeout=5)
+            for task in late:
+                task.cancel()
+            assert not late, "a worker did not stop"
+            for task in done:
+                task.result()
+
+    async def quiet(self) -> None:
+        """Let everything that is due now happen: no transaction under way, and no task that goes on by itself."""
+        calm = 0
+        while calm < 3:
+            await settle(10)
+            is_calm = not any(door.locked() or door._value < free for door, free in self._doors())
+            calm = calm + 1 if is_calm else 0
+            if not is_calm:
+                await asyncio.sleep(0.0005)
+
+    def _doors(self) -> list[tuple[asyncio.Semaphore, int]]:
+        writer, readers = self.storage._doors
+        return [(writer, 1), (readers, _READERS)]
+
+    async def pass_time(self, seconds: float, step: float = 1.0) -> None:
+        end = self.clock.now() + timedelta(seconds=seconds)
+        while self.clock.now() < end:
+            await self.clock.advance(min(step, (end - self.clock.now()).total_seconds()))
+            await self.quiet()
+
+    async def watch(self, order_id: str, **wish: Any) -> Watch:
+        registration = Registration(account="shop", order_id=parse_order_id(order_id), **wish)
+        async with self.storage.writing() as tx:
+            watch, _ = await tx.register(registration, now=self.clock.now())
+        return watch
+
+    async def watched(self, order_id: str) -> Watch:
+        async with self.storage.reading() as tx:
+            return await tx.watch("shop", order_key(order_id))
+
+    async def subscribe(self, *events: str, name: str = "shop", **members: Any) -> Subscription:
+        subscription = Subscription(
+            id=SubscriptionId(f"sub_{name}"),
+            account="shop",
+            name=name,
+            channel="webhook",
+            target=f"https://{name}.example/hook",
+            events=events or ("*",),
+            **members,
+        )
+        secrets = SubscriptionSecrets(target=Secret(subscription.target))
+        async with self.storage.writing() as tx:
+            await tx.add_subscription(subscription, secrets, now=self.clock.now())
+        return subscription
+
+    async def events(self) -> list[LoggedEvent]:
+        async with self.storage.reading() as tx:
+            return await tx.events("shop", limit=500)
+
+    async def types(self) -> list[str]:
+        return [logged.event.type for logged in await self.events()]
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    clock = FakeClock()
+    storage = await open_storage(tmp_path / "notifier.db", clock=clock, master_key=None)
+    try:
+        yield House(storage, clock, FakeSource(), FakeChannel())
+    finally:
+        await storage.close()
