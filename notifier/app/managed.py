@@ -18,6 +18,7 @@ from notifier.domain.subscription import Subscription, SubscriptionId, Subscript
 from notifier.errors import ChannelMisconfigured, ConfigError, InvalidValue, Problem
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import SubscriptionSecrets
+from notifier.web.problems import bad_members
 from notifier.web.shapes import NewSubscription
 
 CONFIG = "config"
