@@ -18,7 +18,10 @@ from notifier.errors import TemplateError
 
 MOST_CHARACTERS = 256 * 1024
 """A rendered part may be so long."""
+SHIPPED = "shipped/default"
+"""The name of the default template as it was shipped, whatever an operator's directory holds; no file can have it."""
 
+_SHIPPED_FOLDER = "<shipped>"
 _HERE = Path(__file__).parent
 _FILE = re.compile(r"(?P<name>.+?)(\.subject|\.body)?\.(json|txt|html)\.j2")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -37,7 +40,7 @@ class Templates:
         installed = _HERE / "_templates"
         shipped = installed if installed.is_dir() else _HERE.parent / "templates"
         self._directories = [directory, shipped] if directory else [shipped]
-        self._environment = _environment(self._directories)
+        self._environment = _environment(self._directories, shipped)
         self._find = lru_cache(maxsize=1024)(self._look_up)
 
     def render(
@@ -45,7 +48,7 @@ class Templates:
     ) -> str:
         """Return one part of a message, at most MOST_CHARACTERS long.
 
-        A name is looked up as it is; without one the event's type is tried, then `default`.
+        A name is looked up as it is; without one the event's type is tried, then `default`. SHIPPED is a name, too.
         Raises: TemplateError naming file and line.
         """
         try:
@@ -69,6 +72,8 @@ class Templates:
     def _look_up(self, channel: str, name: str | None, event_type: str, part: str) -> jinja2.Template:
         names = [event_type, "default"] if name is None else [name]
         files = [f"{channel}/{each}.{part}.j2" for each in names if _NAME.fullmatch(each)]
+        if name == SHIPPED:
+            files = [f"{_SHIPPED_FOLDER}/{channel}/default.{part}.j2"]
         if not files:
             raise TemplateError(f"{name!r} is no template's name; use letters, digits, '.', '_' and '-'")
         try:
@@ -115,9 +120,10 @@ FILTERS = {"money": money, "when": when, "epoch": epoch, "slack": slack, "header
 """What templates may call besides Jinja's own filters; all of them pure."""
 
 
-def _environment(directories: Iterable[Path]) -> ImmutableSandboxedEnvironment:
+def _environment(directories: Iterable[Path], shipped: Path) -> ImmutableSandboxedEnvironment:
+    folder = jinja2.PrefixLoader({_SHIPPED_FOLDER: jinja2.FileSystemLoader(shipped)})
     environment = ImmutableSandboxedEnvironment(
-        loader=jinja2.FileSystemLoader(list(directories)),
+        loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(list(directories)), folder]),
         undefined=jinja2.StrictUndefined,
         autoescape=lambda name: name is not None and name.endswith(".html.j2"),
         auto_reload=False,

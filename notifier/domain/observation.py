@@ -74,7 +74,7 @@ def observe(
             is_new_version=False,
             is_initial=False,
             facts=(),
-            deadlines=known.deadlines,
+            deadlines=_still_bounded(known.deadlines, after, now, policy),
         )
     seen = before if before is None else adopt(before, after)
     facts = _facts(known, seen, after)
@@ -87,6 +87,18 @@ def observe(
         is_initial=before is None,
         facts=facts,
         deadlines=deadlines,
+    )
+
+
+def _still_bounded(
+    deadlines: Deadlines, snapshot: Snapshot, now: datetime, policy: PollingPolicy
+) -> Deadlines:
+    """Give a watch that rose again after its end another end; it judged its other deadlines then."""
+    if deadlines.settle_at is not None:
+        return deadlines
+    is_mismatched = deadlines.mismatch_at is not None
+    return deadlines_after_change(
+        snapshot, snapshot, deadlines, now=now, mismatched=is_mismatched, policy=policy
     )
 
 

@@ -48,21 +48,17 @@ class OrderStatusSource:
         account: Account,
         *,
         clock: Clock,
-        session: aiohttp.ClientSession,
         limits: Limits,
-        owns_session: bool,
     ) -> None:
         self._account_name = account_name
         self._merchant_id = account.merchant_id
-        self._orders = f"{account.base_url}/orders/"
-        self._headers = _headers(account)
+        self._orders = URL(f"{account.base_url}/orders")
         self._fixed_routing = (
             None if account.routing_id in {"customer_id", "order_id"} else account.routing_id
         )
         self._reader = Reader(schema=SCHEMA, version=account.version)
         self._clock = clock
-        self._session = session
-        self._owns_session = owns_session
+        self._session = _session(_headers(account))
         self._body_bytes = limits.body_bytes
         self._timeout = aiohttp.ClientTimeout(total=limits.total_s, sock_connect=limits.connect_s)
 
@@ -79,9 +75,9 @@ class OrderStatusSource:
         `routing_id` is the watch's own; without it the account's setting counts, and where that wants the customer,
         whom we do not know, the order's id stands in, as the upstream advises for guests.
         """
-        url = URL(self._orders + quote(order_id, safe=""), encoded=True)
+        url = self._orders.joinpath(quote(order_id, safe=""), encoded=True)
         routing = routing_id or self._fixed_routing or order_id
-        headers = {**self._headers, "x-routing-id": quote(routing, safe=_PRINTABLE, errors="replace")}
+        headers = {"x-routing-id": quote(routing, safe=_PRINTABLE, errors="replace")}
         try:
             async with self._session.get(
                 url, headers=headers, allow_redirects=False, timeout=self._timeout
@@ -99,9 +95,8 @@ class OrderStatusSource:
         return answer if isinstance(answer, OrderAnswer) else self._noted(answer, response)
 
     async def close(self) -> None:
-        """Give back connections; a session handed in is its owner's to close."""
-        if self._owns_session:
-            await self._session.close()
+        """Give back connections."""
+        await self._session.close()
 
     def _noted(self, failure: Failure, response: aiohttp.ClientResponse) -> Failure:
         asked_wait = response.headers.get("Retry-After") if failure.reason in _MAY_ASK_TO_WAIT else None
@@ -117,27 +112,19 @@ def order_status_source(
     account_config: Account,
     *,
     clock: Clock,
-    session: aiohttp.ClientSession | None = None,
     limits: Limits = _LIMITS,
 ) -> OrderStatusSource:
-    """Open the order status of one account; needs a running event loop.
-
-    Without `session` it makes and closes its own: no cookies, no proxy or credentials from the environment.
-    """
-    return OrderStatusSource(
-        account_name,
-        account_config,
-        clock=clock,
-        session=session or _session(),
-        limits=limits,
-        owns_session=session is None,
-    )
+    """Open the order status of one account; needs a running event loop."""
+    return OrderStatusSource(account_name, account_config, clock=clock, limits=limits)
 
 
-def _session() -> aiohttp.ClientSession:
+def _session(headers: dict[str, str]) -> aiohttp.ClientSession:
+    """Open a session without cookies, and without proxy or credentials from the environment."""
     # The poller bounds how many requests run; waiting here for a connection would eat into the request's time.
     connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_TTL_S, keepalive_timeout=_KEEPALIVE_S)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+    return aiohttp.ClientSession(
+        connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+    )
 
 
 def _headers(account: Account) -> dict[str, str]:

@@ -25,6 +25,7 @@ from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import AttemptRecord, Claim, DueDelivery, Lanes
+from notifier.templating import SHIPPED
 from notifier.workers.committer import GroupCommit
 from notifier.workers.pace import Pace
 
@@ -246,7 +247,7 @@ class Deliverer:
         document = event_document(logged.event, logged.sequence, order)
         if due.skipped:
             document["data"]["skipped"] = list(due.skipped)
-        for template in dict.fromkeys((subscription.template, None, _DEFAULT)):
+        for template in dict.fromkeys((subscription.template, None, _DEFAULT, SHIPPED)):
             try:
                 return channel.render(document, template)
             except TemplateError as error:
@@ -278,7 +279,7 @@ class Deliverer:
             while line.waiting:
                 claimed = line.waiting.popleft()
                 if line.pace is not None:
-                    await line.pace.turn()
+                    await self._clock.sleep(max(0.0, line.pace.wait_s()))
                 async with self._slots:
                     self._recorder.add(await self._attempt(claimed))
         finally:

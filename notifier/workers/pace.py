@@ -13,10 +13,8 @@ class Pace:
         self._clock = clock
         self._free_at = clock.monotonic() - _BURST_S
 
-    async def turn(self) -> None:
-        """Return when it is this caller's turn; callers are served in the order in which they asked."""
+    def wait_s(self) -> float:
+        """Take the next turn and return how long to wait for it; nought or less is now."""
         now = self._clock.monotonic()
         self._free_at = max(self._free_at, now - _BURST_S) + self._gap_s
-        wait_s = self._free_at - now
-        if wait_s > 0:
-            await self._clock.sleep(wait_s)
+        return self._free_at - now

@@ -69,6 +69,7 @@ class Poller:
         self._landed = asyncio.Event()
         self._wake = storage.signals.looks.listener()
         self._ok = metrics.polls_total.labels(account, "ok")
+        self._duration_s, self._lateness_s = metrics.poll_duration_s, metrics.poll_lateness_s
         self._committer = GroupCommit[tuple[Polled, LookOutcome | None]](
             self.name,
             storage=storage,
@@ -152,7 +153,9 @@ class Poller:
             if self._upstream.is_refused:
                 self._drop(look)
                 continue
-            await self._pace.turn()
+            wait_s = self._pace.wait_s()
+            if wait_s > 0:
+                await self._clock.sleep(wait_s)
             await self._fetch(look)
 
     async def _fetch(self, look: Look) -> None:
@@ -166,13 +169,14 @@ class Poller:
             self._metrics.loop_errors_total.labels(self.name).inc()
             result = Failure(reason=FailureReason.MALFORMED, detail="defect")
         finished_at = clock.now()
-        self._metrics.poll_duration_s.observe(clock.monotonic() - began)
-        self._metrics.poll_lateness_s.observe(max(0.0, (started_at - look.next_poll_at).total_seconds()))
+        self._duration_s.observe(clock.monotonic() - began)
+        self._lateness_s.observe(max(0.0, (started_at - look.next_poll_at).total_seconds()))
         if isinstance(result, Failure):
             self._note_failure(look, result)
         else:
             self._ok.inc()
-        await self._upstream.note(result)
+        if not self._upstream.is_well_after(result):
+            await self._upstream.note(result)
         if isinstance(result, Failure) and result.reason is FailureReason.REFUSED:
             self._drop(look)  # It says nothing of the order, which stays due.
             return

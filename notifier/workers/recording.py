@@ -28,7 +28,7 @@ from notifier.domain.event import (
     numbered,
     snapshot_event_id,
 )
-from notifier.domain.observation import Doubtful, Known, Observation, Stale, judge, observe
+from notifier.domain.observation import Doubtful, Judgement, Known, Observation, Stale, judge, observe
 from notifier.domain.order import Phase, WatchState, order_key
 from notifier.domain.snapshot import Snapshot, Subject
 from notifier.metrics import Metrics
@@ -193,9 +193,11 @@ class Recorder:
                 watch, seen.snapshot, observed_at=polled.finished_at, not_before=look.last_polled_at
             )
             self._metrics.snapshots_total.labels(look.source).inc()
-        judgement = judge(
-            seen.snapshot, seen.deadlines, watch.expect, looked_at=polled.started_at, policy=self._policy
-        )
+        judgement = Judgement(facts=(), deadlines=seen.deadlines, state=WatchState.ACTIVE)
+        if not seen.is_initial:  # A first look tells the present only; deadlines are judged by the next.
+            judgement = judge(
+                seen.snapshot, seen.deadlines, watch.expect, looked_at=polled.started_at, policy=self._policy
+            )
         sighting = self._sighting(watch, polled, version=version, phase=order.phase, initial=seen.is_initial)
         events = [event_of(fact, sighting, snapshot_event_id(sighting, fact)) for fact in seen.facts]
         not_initial = replace(sighting, initial=False)

@@ -63,6 +63,15 @@ class Upstream:
         """Seconds until the next probe of a refused credential."""
         return float(min(_LONGEST_PROBE_S, _FIRST_PROBE_S * 2.0 ** min(self._health.probes, 10)))
 
+    def is_well_after(self, result: Answer | Failure) -> bool:
+        """Return whether nothing was wrong and nothing is: the common case, which needs no more."""
+        return (
+            not self._failures
+            and not self._refusals
+            and self._health.state is SourceState.OK
+            and not isinstance(result, Failure)
+        )
+
     async def note(self, result: Answer | Failure) -> None:
         """Take one result into account; cheap while all is well."""
         if not isinstance(result, Failure):

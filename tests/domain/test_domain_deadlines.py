@@ -285,6 +285,17 @@ def test_the_wish_to_look_until_an_instant_ends_the_watch_after_a_last_look():
     assert watched.look(61, a_snapshot("CHARGED")) == ["order.charged", "watch.settled"]
 
 
+def test_a_watch_that_rises_again_ends_again_though_nothing_changes():
+    watched = Watched()
+    watched.look(0, a_snapshot("NEW", refunds=(a_refund(),)))
+    watched.deadlines = Deadlines()
+    assert watched.look(90_000, a_snapshot("NEW", refunds=(a_refund(),))) == []
+    assert watched.deadlines == Deadlines(settle_at=at(140_000.1))
+    watched.deadlines = Deadlines(mismatch_at=at(100_000), until_at=at(99_999))
+    watched.look(95_000, a_snapshot("NEW", refunds=(a_refund(),)))
+    assert (watched.deadlines.mismatch_at, watched.deadlines.until_at) == (at(100_000), at(99_999))
+
+
 def test_the_end_is_said_with_its_state():
     judged = judge(a_snapshot(), Deadlines(settle_at=NOW), None, looked_at=NOW, policy=POLICY)
     (fact,) = judged.facts

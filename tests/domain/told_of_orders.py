@@ -178,6 +178,14 @@ ORDERS: dict[str, Scenario] = {
         None,
         [status("mandate.expired", "ACTIVE", "EXPIRED", "m1")],
     ),
+    "another limit of the mandate": (
+        (
+            a_snapshot(mandate=Mandate(id="m1", status="ACTIVE")),
+            a_snapshot(mandate=Mandate(id="m1", status="ACTIVE", max_amount=inr("15000"))),
+        ),
+        None,
+        [],
+    ),
     "another mandate takes its place": (
         mandate("PAUSED", "ACTIVE", new_id="m2"),
         None,

@@ -165,6 +165,11 @@ REFUNDS: dict[str, Scenario] = {
         None,
         [("order.refunded", None, "amount_refunded", None, "386.00")],
     ),
+    "that nothing was paid becomes known": (
+        (a_snapshot(an_order(effective_amount=None)), a_snapshot(an_order(effective_amount=inr("0")))),
+        None,
+        [],
+    ),
     "nothing was paid": (
         both_refunded("0", "0"),
         None,

@@ -354,14 +354,6 @@ async def test_a_cancelled_request_is_cancelled():
             await task
 
 
-async def test_a_session_handed_in_is_used_and_left_open():
-    async with serving(saying()) as (base_url, _), aiohttp.ClientSession() as session:
-        source = order_status_source("tea", account(base_url), clock=FakeClock(), session=session)
-        assert isinstance(await source.fetch(UPI), OrderAnswer)
-        await source.close()
-        assert not session.closed
-
-
 async def test_a_source_shows_its_account_and_no_key():
     async with source_at("http://127.0.0.1:1") as source:
         assert repr(source) == "OrderStatusSource('tea')"

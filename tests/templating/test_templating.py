@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from notifier.domain.document import sample_event_document
 from notifier.errors import TemplateError
-from notifier.templating import FILTERS, MOST_CHARACTERS, Templates, header, money, to_json, when
+from notifier.templating import FILTERS, MOST_CHARACTERS, SHIPPED, Templates, header, money, to_json, when
 
 
 @pytest.fixture
@@ -34,6 +34,14 @@ def test_an_explicit_name_comes_first_then_the_type_then_default(write):
     assert render(templates) == "charged"
     assert render(templates, event_type="order.new") == "default"
     assert render(templates, "default") == "default"
+
+
+def test_the_shipped_default_can_be_had_whatever_the_operators_files_hold(write):
+    templates = write("webhook/default.json.j2", "{{ broken")
+    event = sample_event_document("order.charged")
+    with pytest.raises(TemplateError):
+        render(templates, event=event)
+    assert json.loads(render(templates, SHIPPED, event=event)) == event
 
 
 def test_the_operators_files_stand_before_the_shipped_ones_one_by_one(write):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from notifier.domain.delivery import DeliveryState, Outcome, Reason, Verdict
 from notifier.domain.order import order_key
 from notifier.domain.subscription import Ordering, SubscriptionState
+from notifier.templating import SHIPPED
 from support.fakes import ACCEPTED, UNAVAILABLE
 
 
@@ -173,7 +174,7 @@ async def test_a_broken_template_falls_back_to_the_default(house):
 
 
 async def test_when_nothing_can_be_rendered_the_delivery_waits_without_an_attempt(house):
-    house.channel.broken_templates = {None, "default"}
+    house.channel.broken_templates = {None, "default", SHIPPED}
     await house.subscribe("order.*")
     await _seen(house, "OW1", "CHARGED")
     async with house.running(house.deliverer()):

@@ -4,9 +4,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import msgspec
-from sqlalchemy import Dialect, Update, bindparam, case, func, insert, null, select, type_coerce, update
+from sqlalchemy import (
+    Dialect,
+    Select,
+    Update,
+    bindparam,
+    case,
+    func,
+    insert,
+    null,
+    select,
+    type_coerce,
+    update,
+)
 
 from notifier.domain.cadence import Deadlines, Why
 from notifier.domain.instant import from_ms, to_ms
@@ -81,10 +94,12 @@ def _record() -> Update:
 _RECORD = _record()
 
 
-@lru_cache(maxsize=4)
-def _driver_form(dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, object]]:
-    """Return the hot update as the driver takes it: text, names of its places, constants among them."""
-    compiled = _RECORD.compile(dialect=dialect)
+@lru_cache(maxsize=8)
+def _driver_form(
+    statement: Update | Select[Any], dialect: Dialect
+) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    """Return a hot statement as the driver takes it: text, names of its places, constants among them."""
+    compiled = statement.compile(dialect=dialect)
     return compiled.string, tuple(compiled.positiontup or ()), dict(compiled.params)
 
 
@@ -102,10 +117,11 @@ class Looks(Rows):
     async def due_looks(
         self, account: str, *, now: datetime, limit: int, in_flight: Collection[int] = ()
     ) -> list[Look]:
-        wanted = {"account": account, "now": now, "limit": limit + len(in_flight)}
-        rows = (await self._connection.execute(_DUE, wanted)).all()
-        busy = set(in_flight)
-        return [_look(account, row) for row in rows if row[0] not in busy][:limit]
+        statement, places, constants = _driver_form(_DUE, self._connection.dialect)
+        wanted = constants | {"account": account, "now": to_ms(now), "limit": limit + len(in_flight)}
+        rows = await self._connection.exec_driver_sql(statement, tuple([wanted[place] for place in places]))
+        fresh = [row for row in rows.all() if row[0] not in in_flight]
+        return [_look(account, row) for row in fresh[:limit]]
 
     async def next_look_at(self, account: str, *, after: datetime) -> datetime | None:
         at: datetime | None = await self._connection.scalar(_NEXT, {"account": account, "after": after})
@@ -114,21 +130,18 @@ class Looks(Rows):
     async def record_looks(self, outcomes: Sequence[LookOutcome], *, now: datetime) -> None:
         if not outcomes:
             return
-        statement, places, constants = _driver_form(self._connection.dialect)
-        now_ms = to_ms(now)
+        statement, places, constants = _driver_form(_RECORD, self._connection.dialect)
+        values = constants | {"now": to_ms(now)}
         rows = []
         for outcome in outcomes:
-            values = constants | {
-                "look": outcome.look_id,
-                "started": to_ms(outcome.started_at),
-                "now": now_ms,
-                "next": to_ms(outcome.next_poll_at),
-                "because": outcome.why.value,
-                "polled": _ms(outcome.last_polled_at),
-                "failed": outcome.failures,
-                "said": outcome.error,
-                "doubted": _ms(outcome.doubted_at),
-            }
+            values["look"] = outcome.look_id
+            values["started"] = to_ms(outcome.started_at)
+            values["next"] = to_ms(outcome.next_poll_at)
+            values["because"] = outcome.why.value
+            values["polled"] = _ms(outcome.last_polled_at)
+            values["failed"] = outcome.failures
+            values["said"] = outcome.error
+            values["doubted"] = _ms(outcome.doubted_at)
             rows.append(tuple([values[place] for place in places]))
         await self._connection.exec_driver_sql(statement, rows)
 
@@ -246,27 +259,32 @@ def _at(ms: int | None) -> datetime | None:
     return None if ms is None else from_ms(ms)
 
 
+_SOURCES = {source.value: source for source in Source}
+_PHASES = {phase.value: phase for phase in Phase}
+
+
 def _look(account: str, row: AnyRow) -> Look:
     (
         look_id, watch_id, source, order_id, routing_id, phase, digest, reader,
         registered_at, last_polled_at, last_changed_at, next_poll_at, deadline_at, asked_at, doubted_at, failures,
     ) = row  # fmt: skip
+    # By place: this runs thousands of times a second.
     return Look(
-        id=look_id,
-        watch_id=watch_id,
-        account=account,
-        source=_SOURCES[source],
-        order_id=order_id,
-        routing_id=routing_id,
-        phase=_PHASES[phase],
-        digest=digest,
-        reader=_reader(reader),
-        registered_at=from_ms(registered_at),
-        last_polled_at=_at(last_polled_at),
-        last_changed_at=from_ms(last_changed_at),
-        next_poll_at=from_ms(next_poll_at),
-        failures=failures,
-        deadline_at=_at(deadline_at),
-        asked_at=_at(asked_at),
-        doubted_at=_at(doubted_at),
+        look_id,
+        watch_id,
+        account,
+        _SOURCES[source],
+        order_id,
+        routing_id,
+        _PHASES[phase],
+        digest,
+        _reader(reader),
+        from_ms(registered_at),
+        _at(last_polled_at),
+        from_ms(last_changed_at),
+        from_ms(next_poll_at),
+        failures,
+        _at(deadline_at),
+        _at(asked_at),
+        _at(doubted_at),
     )

@@ -36,6 +36,7 @@ _BY_KEY = _WATCH.where(watches.c.account == bindparam("account"), watches.c.orde
 _ADD = insert(watches).returning(watches.c.id)
 _ADD_LOOK = insert(looks)
 _ADD_TAG = insert(watch_tags)
+_ENDED = frozenset({WatchState.SETTLED, WatchState.NOT_FOUND, WatchState.ABANDONED, WatchState.REMOVED})
 _ALIVE_AGAIN = frozenset({WatchState.ACTIVE, WatchState.SETTLED, WatchState.NOT_FOUND})
 
 
@@ -175,21 +176,26 @@ class Watches(Rows):
         if "tags" in changed:
             await self._connection.execute(delete(watch_tags).where(watch_tags.c.watch_id == new.id))
             await self._tag(new)
-        if "until_at" in changed:
-            await self._bound(new)
+        if "until_at" in changed or "expect" in changed:
+            await self._bound(new, is_judged_anew="expect" in changed)
+        if old.state in _ENDED and new.state is WatchState.ACTIVE:
+            # The next answer is looked at thoroughly, so that the watch gets its deadlines back.
+            revived = update(looks).where(looks.c.watch_id == new.id)
+            await self._connection.execute(revived.values(digest=None))
 
     async def _tag(self, watch: Watch) -> None:
         rows = [{"account": watch.account, "tag": tag, "watch_id": watch.id} for tag in sorted(watch.tags)]
         await self._each(_ADD_TAG, rows)
 
-    async def _bound(self, watch: Watch) -> None:
-        """Let the looks' deadline follow a new `until_at`."""
+    async def _bound(self, watch: Watch, *, is_judged_anew: bool) -> None:
+        """Let the looks' deadlines follow a new `until_at`, and a new expectation be judged by the next look."""
         for look in await self._connection.execute(select(looks).where(looks.c.watch_id == watch.id)):
-            deadline = soonest(
-                look.stuck_at, look.overdue_at, look.mismatch_at, look.settle_at, watch.until_at
-            )
+            mismatch_at = self._clock.now() if is_judged_anew and watch.expect else look.mismatch_at
+            deadline = soonest(look.stuck_at, look.overdue_at, mismatch_at, look.settle_at, watch.until_at)
             bound = update(looks).where(looks.c.id == look.id)
-            await self._connection.execute(bound.values(until_at=watch.until_at, deadline_at=deadline))
+            await self._connection.execute(
+                bound.values(until_at=watch.until_at, mismatch_at=mismatch_at, deadline_at=deadline)
+            )
 
     async def _add_looks(self, watch: Watch, new_sources: Iterable[Source], now: datetime) -> None:
         rows = [
@@ -247,6 +253,7 @@ def _risen(old: Watch, wish: Registration, now: datetime) -> Watch:
 
 def _merged(old: Watch, wish: Registration, now: datetime) -> Watch:
     is_paused = old.state is WatchState.PAUSED
+    is_revived = old.state in _ENDED
     # An end that has passed is spent: it would abandon the watch again at its next look.
     ends = [at for at in (old.until_at, wish.until_at) if at is not None and at > now]
     return replace(
@@ -258,6 +265,8 @@ def _merged(old: Watch, wish: Registration, now: datetime) -> Watch:
         expect=wish.expect or old.expect,
         routing_id=wish.routing_id or old.routing_id,
         mandate_id=wish.mandate_id or old.mandate_id,
+        # A grace for orders that the upstream does not know yet begins anew.
+        registered_at=now if is_revived else old.registered_at,
         next_poll_at=None if is_paused else now,
         next_poll_why=None if is_paused else Why.REGISTERED,
     )
