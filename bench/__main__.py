@@ -37,9 +37,13 @@ def main() -> None:
 
 def _one(case: str, port: int) -> None:
     from bench import cases  # noqa: PLC0415 - the parent process needs none of it
+    from notifier.app.running import settle_garbage_collection  # noqa: PLC0415
+    from notifier.logs import configure  # noqa: PLC0415
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {_CLIENT_CORE})
+    settle_garbage_collection()  # as the daemon does at its start; for the bare loops too
+    configure("error", "console")
     print(json.dumps(asyncio.run(cases.CASES[case](port))))
 
 

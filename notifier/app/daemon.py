@@ -13,6 +13,7 @@ from yarl import URL
 from notifier.app.managed import synchronise
 from notifier.app.operator_key import check_exposure, generated_key
 from notifier.app.supervision import Supervisor
+from notifier.app.support import supported
 from notifier.channels.catalogue import channels as all_channels
 from notifier.channels.contract import Channel
 from notifier.channels.webhook import signature
@@ -22,7 +23,6 @@ from notifier.config.model import Config
 from notifier.config.secret import Secret
 from notifier.domain.cadence import PollingPolicy
 from notifier.domain.order import Source
-from notifier.errors import StorageError
 from notifier.metrics import Metrics
 from notifier.source.http import order_status_source
 from notifier.storage.contract import Storage
@@ -61,12 +61,9 @@ async def assembled(
     Raises: ConfigError, StorageError.
     """
     check_exposure(config)
-    if config.storage.sqlite_path is None:
-        raise StorageError("PostgreSQL is not supported by this version; set storage.url to sqlite:FILE")
+    path = supported(config)
     async with AsyncExitStack() as stack:
-        storage = await open_storage(
-            config.storage.sqlite_path, clock=clock, master_key=config.server.master_key
-        )
+        storage = await open_storage(path, clock=clock, master_key=config.server.master_key)
         stack.push_async_callback(storage.close)
         async with storage.writing() as tx:
             await tx.release_claims(now=clock.now())  # Their process is gone: the lock is ours.
@@ -147,6 +144,7 @@ async def _workers(
         metrics=metrics,
         lanes=lanes,
         retention_days=config.storage.retention_days,
+        accounts=tuple(accounts),
     )
     workers.append(Schedule(janitor.jobs(), metrics=metrics))
     return workers

@@ -45,9 +45,7 @@ def wishes(
             continue
         try:
             wish = NewSubscription.model_validate_json(json.dumps(body))
-            channels[wish.channel].check_target(wish.target)
-            if table.secret is not None:
-                signature.check_secret(table.secret.reveal())
+            _check(wish, channels, table.secret)
         except ValidationError as error:
             problems += [
                 Problem(f"{path}.{each.path}", each.message, each.code) for each in bad_members(error)
@@ -63,6 +61,14 @@ def wishes(
     if problems:
         raise ConfigError(problems)
     return found
+
+
+def _check(wish: NewSubscription, channels: Mapping[str, Channel], secret: Secret | None) -> None:
+    if wish.channel not in channels:
+        raise InvalidValue("channel", f"there is no {wish.channel!r}; take one of {', '.join(channels)}")
+    channels[wish.channel].check_target(wish.target)
+    if secret is not None:
+        signature.check_secret(secret.reveal())
 
 
 async def synchronise(

@@ -18,6 +18,8 @@ from notifier.config.accounts import Account
 from notifier.config.model import Config, Storage
 from notifier.config.told import Email, Slack, Subscription
 from notifier.domain.order import parse_order_id
+from notifier.errors import StorageError
+from notifier.logs import get_logger
 from notifier.sandbox.serve import Settings, World, running
 from notifier.storage.records import Registration
 from notifier.templating import Templates
@@ -29,6 +31,8 @@ _SLACK_CHANNEL = "C0SANDBOX"
 _MAIL_TO = "merchant@sandbox.example"
 _SPEED = 12.0
 _NEW_ORDER_EVERY_S = 5.0
+
+log = get_logger(__name__)
 
 Say = Callable[[str], None]
 
@@ -70,9 +74,12 @@ class Playground:
         say(f"  watching account {ACCOUNT} of {account.base_url}; Ctrl-C stops\n")
 
         async def watch(order_id: str) -> None:
-            async with daemon.storage.writing() as tx:
-                wish = Registration(account=ACCOUNT, order_id=parse_order_id(order_id))
-                await tx.register(wish, now=daemon.services.clock.now())
+            wish = Registration(account=ACCOUNT, order_id=parse_order_id(order_id))
+            try:
+                async with daemon.storage.writing() as tx:
+                    await tx.register(wish, now=daemon.services.clock.now())
+            except StorageError as error:
+                log.error("play.order_lost", order_id=order_id, error=str(error))
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.world.sandbox.keep_populated(watch, every_s=_NEW_ORDER_EVERY_S))

@@ -4,6 +4,7 @@ The daemon is a process of its own, so that it can be killed; sandbox, receiver 
 """
 
 import asyncio
+import base64
 import os
 import secrets
 import signal
@@ -51,6 +52,7 @@ class _Guide:
         self._directory = directory
         self._say = say
         self._key = secrets.token_urlsafe(24)
+        self._master_key = base64.b64encode(secrets.token_bytes(32)).decode()
         self._daemon: asyncio.subprocess.Process | None = None
         self._url = ""
         self._http: aiohttp.ClientSession
@@ -145,6 +147,7 @@ level = "warning"
     async def _start(self) -> None:
         environ = os.environ | {
             "NOTIFIER_API_KEY": self._key,
+            "NOTIFIER_MASTER_KEY": self._master_key,
             "DEMO_JUSPAY_KEY": self._world.sandbox.key,
             "DEMO_SLACK_TOKEN": self._world.receiver.slack_token,
         }

@@ -17,7 +17,7 @@ _COLUMNS = ("id", "name", "channel", "target", "events", "state", "managed", "or
 @subscription.command
 async def add(
     *,
-    channel: Literal["webhook", "slack", "email"] | None = None,
+    channel: str | None = None,
     target: str | None = None,
     event: list[str] | None = None,
     name: str | None = None,

@@ -69,7 +69,9 @@ def _with_written_key(url: str, files: list[Path]) -> Daemon:
             url=url, key=Secret(key), advice=f"the key in {file} is not this daemon's; set ${KEY_VARIABLE}"
         )
     places = " or ".join(map(str, files)) or "no file"
-    advice = f"set ${KEY_VARIABLE}, or run this where the daemon was started: it writes its key to {places}"
+    advice = (
+        f"set ${KEY_VARIABLE}, or, for the sandbox, run this where it was started: its key lies in {places}"
+    )
     return Daemon(url=url, key=None, advice=advice)
 
 

@@ -20,8 +20,6 @@ from notifier.config.fields import (
 from notifier.config.secret import Secret
 from notifier.config.section import Section
 
-ChannelName = Literal["webhook", "slack", "email"]
-
 
 class BasicAuth(Section):
     """Credentials for a receiver that asks for HTTP Basic."""
@@ -37,7 +35,7 @@ class BasicAuth(Section):
 class Subscription(Section):
     """One table [subscriptions.NAME]; its members are those of the REST body, which is checked further."""
 
-    channel: ChannelName
+    channel: Text
     target: Text | None = Field(default=None, repr=False)
     target_file: SecretFile | None = None
     target_env: NeededEnvName = None
@@ -82,7 +80,7 @@ class Subscription(Section):
 class Operators(Section):
     """Where the daemon tells of its own troubles, and whom it assures that it lives."""
 
-    channel: ChannelName | None = None
+    channel: Text | None = None
     target: Text | None = Field(default=None, repr=False)
     target_file: SecretFile | None = None
     target_env: EnvName | None = None

@@ -16,7 +16,6 @@ from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.storage.records import (
     AttemptRecord,
-    Bell,
     Claim,
     DeliveryView,
     DueDelivery,
@@ -28,6 +27,7 @@ from notifier.storage.records import (
     NewDelivery,
     Registration,
     RememberedAnswer,
+    Signals,
     SourceHealth,
     StoredSnapshot,
     SubscriptionSecrets,
@@ -90,7 +90,7 @@ class WatchStore(Protocol):
         ...
 
     async def ask(self, account: str, order_key: OrderKey, *, now: datetime) -> Watch:
-        """Make the watch's looks due now; revives settled and not_found ones, a paused one only remembers (6.14).
+        """Make the watch's looks due now; revives ended ones, a paused one only remembers (6.14).
 
         Raises: NotFound.
         """
@@ -227,8 +227,7 @@ class SubscriptionStore(Protocol):
     ) -> None:
         """Write a subscription; None leaves its secrets.
 
-        A change of state holds or releases what it is owed: paused or disabled makes pending held, active makes
-        held pending again in order (6.9).
+        Paused or disabled makes what is pending held; active makes what is held pending again, in order (6.9).
         """
         ...
 
@@ -286,10 +285,7 @@ class DeliveryStore(Protocol):
         now: datetime,
         lanes: Lanes,
     ) -> None:
-        """Write attempts and what became of their deliveries, if the claim's token still holds (None: not claimed).
-
-        Lets the next of the lane go.
-        """
+        """Write attempts and what became of deliveries whose claim still holds; lets the next of the lane go."""
         ...
 
     async def release_claims(self, *, now: datetime) -> int:
@@ -367,10 +363,9 @@ class HealthStore(Protocol):
     async def prune(
         self, *, before: datetime, answers_before: datetime, now: datetime, limit: int = 1000
     ) -> int:
-        """Delete what has had its time; return how many rows went.
+        """Delete history older than `before`, attempts' answers older than `answers_before`, keys' answers past 24 h.
 
-        Finished history older than `before` (never a tombstone, nothing owed, never the last snapshot of a source),
-        attempts' answers older than `answers_before`, answers to idempotency keys past 24 h.
+        Never a tombstone, nothing owed, never the last snapshot of a source. Returns: how many rows went.
         """
         ...
 
@@ -381,22 +376,12 @@ class Transaction(
     """Everything, inside one transaction."""
 
 
-class Signals(Protocol):
-    """Rung after a commit that made work due sooner, so that a worker need not wait out its sleep."""
-
-    @property
-    def looks(self) -> Bell: ...
-
-    @property
-    def deliveries(self) -> Bell: ...
-
-
 class Storage(Protocol):
     """The database, opened and migrated."""
 
     @property
     def signals(self) -> Signals:
-        """In-process wake-ups (a database shared by processes notifies across them)."""
+        """Wake-ups."""
         ...
 
     def writing(self) -> AbstractAsyncContextManager[Transaction]:

@@ -1,9 +1,10 @@
 """Opening the database: the one place where SQLite and PostgreSQL differ."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from notifier.config.secret import Secret
 from notifier.errors import Conflict, StorageError
 from notifier.storage.lock import RunLock
 from notifier.storage.migrations.running import HERE, revisions, upgrade
-from notifier.storage.records import Bell
+from notifier.storage.records import Signals
 from notifier.storage.repository.transaction import Repository
 from notifier.storage.tables import meta
 from notifier.storage.vault import Vault, key_file_of, make_key_file, parse_master_key, read_key_file
@@ -34,14 +35,6 @@ _PRAGMAS = (
     "temp_store=MEMORY",
     "wal_autocheckpoint=8192",  # pages, 32 MB: the same rows are written over and over
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Wakeups:
-    """In-process wake-ups."""
-
-    looks: Bell = field(default_factory=Bell)
-    deliveries: Bell = field(default_factory=Bell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +58,10 @@ class SqlStorage:
         self._clock = clock
         # The pool's own queue times out and forgets waiters whose connection failed to open; these do neither.
         self._doors = (asyncio.Semaphore(1), asyncio.Semaphore(_READERS))
-        self._signals = Wakeups()
+        self._signals = Signals()
 
     @property
-    def signals(self) -> Wakeups:
+    def signals(self) -> Signals:
         return self._signals
 
     @asynccontextmanager
@@ -126,6 +119,7 @@ async def open_storage(
     async with AsyncExitStack() as stack:
         lock = _locked(path, clock, holder)
         stack.callback(lock.release)
+        _made_private(path)
         writer, reader = _engine(path, read_only=False), _engine(path, read_only=True)
         for engine in (writer, reader):
             stack.push_async_callback(engine.dispose)
@@ -200,6 +194,11 @@ def _locked(path: Path, clock: Clock, holder: str) -> RunLock:
         return RunLock(path, holder=holder, now=clock.now())
     except OSError as error:
         raise StorageError(f"cannot write beside {path}: {error.strerror}; check the folder") from error
+
+
+def _made_private(path: Path) -> None:
+    """Create the file for its owner's eyes only; SQLite gives its log the same mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _engine(path: Path, *, read_only: bool) -> AsyncEngine:

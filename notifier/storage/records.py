@@ -282,3 +282,11 @@ class Bell:
         """Set the event of every listener."""
         for event in self._listeners:
             event.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Rung after a commit that made work due sooner, so that a worker need not wait out its sleep."""
+
+    looks: Bell = field(default_factory=Bell)
+    deliveries: Bell = field(default_factory=Bell)

@@ -1,9 +1,11 @@
 """Housekeeping: ends what has expired, forgets what has had its time, and keeps the gauges true."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from notifier.clock import Clock
 from notifier.domain.delivery import DeliveryState
+from notifier.domain.instant import EPOCH
 from notifier.domain.order import WatchState
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
@@ -21,8 +23,16 @@ class Janitor:
     """The jobs that keep the house."""
 
     def __init__(
-        self, *, storage: Storage, clock: Clock, metrics: Metrics, lanes: Lanes, retention_days: int
+        self,
+        *,
+        storage: Storage,
+        clock: Clock,
+        metrics: Metrics,
+        lanes: Lanes,
+        retention_days: int,
+        accounts: Collection[str],
     ) -> None:
+        self._accounts = accounts
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
@@ -59,10 +69,14 @@ class Janitor:
             log.info("history.pruned", rows=total)
 
     async def gauge(self) -> None:
-        """Count watches and owed deliveries for the metrics."""
+        """Count watches and owed deliveries, and see how late the oldest due look is, for the metrics."""
+        now = self._clock.now()
         async with self._storage.reading() as tx:
             counts = await tx.counts()
+            due = [await tx.next_look_at(account, after=EPOCH) for account in self._accounts]
         for state in WatchState:
             self._metrics.watches.labels(state).set(counts.get(f"watches.{state}", 0))
         owed = (DeliveryState.PENDING, DeliveryState.HELD)
+        lags = [(now - at).total_seconds() for at in due if at is not None]
+        self._metrics.due_lag_s.set(max([0.0, *lags]))
         self._metrics.deliveries_owed.set(sum(counts.get(f"deliveries.{state}", 0) for state in owed))

@@ -20,6 +20,8 @@ from notifier.storage.records import SourceHealth, SourceState
 from notifier.storage.telling import tell
 from notifier.workers.recording import Telling
 
+_KEY_WORKS = frozenset({FailureReason.NOT_FOUND, FailureReason.BAD_REQUEST})
+"""Failures of one order: who says them is well and knows our key."""
 _FAILURES_TO_TELL = 5
 _REFUSALS_TO_BELIEVE = 2
 _FIRST_PROBE_S = 30.0
@@ -74,12 +76,11 @@ class Upstream:
 
     async def note(self, result: Answer | Failure) -> None:
         """Take one result into account; cheap while all is well."""
-        if not isinstance(result, Failure):
+        if not isinstance(result, Failure) or result.reason in _KEY_WORKS:
             self._failures = self._refusals = 0
             if self._health.state is not SourceState.OK:
                 await self._recover()
-            return
-        if result.reason is FailureReason.REFUSED:
+        elif result.reason is FailureReason.REFUSED:
             self._refusals += 1
             await self._refuse()
         elif result.reason in TRANSIENT:

@@ -76,7 +76,7 @@ async def test_a_wrong_key_is_told_with_what_to_do(cli, url, monkeypatch):
     monkeypatch.delenv("NOTIFIER_API_KEY")
     ran = await cli("watch", "list")
     assert ran.status == 2
-    assert "it writes its key to notifier-sandbox.db.api-key" in ran.err
+    assert "its key lies in notifier-sandbox.db.api-key" in ran.err
 
 
 async def test_nobody_listening_is_a_failure_that_says_how_to_go_on(cli, monkeypatch):

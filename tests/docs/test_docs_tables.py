@@ -207,12 +207,15 @@ def test_the_example_of_a_template_takes_the_place_of_the_shipped_one(tmp_path):
     assert not json.loads(said("refund.success"))["text"].startswith("Refund failed: ")
 
 
+_ONLY_JUDGES = {Path("notifier/cli/check.py"), Path("notifier/app/support.py")}
+
+
 def _used_outside_of_the_configuration() -> set[str]:
-    """Return every attribute that some module reads; what only `check` looks at has no effect."""
+    """Return every attribute that some module reads; what is only judged has no effect."""
     return {
         node.attr
         for path, tree in modules()
-        if path.parts[1] != "config" and path != Path("notifier/cli/check.py")
+        if path.parts[1] != "config" and path not in _ONLY_JUDGES
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
     }

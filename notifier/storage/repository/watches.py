@@ -37,7 +37,7 @@ _ADD = insert(watches).returning(watches.c.id)
 _ADD_LOOK = insert(looks)
 _ADD_TAG = insert(watch_tags)
 _ENDED = frozenset({WatchState.SETTLED, WatchState.NOT_FOUND, WatchState.ABANDONED, WatchState.REMOVED})
-_ALIVE_AGAIN = frozenset({WatchState.ACTIVE, WatchState.SETTLED, WatchState.NOT_FOUND})
+_ALIVE_AGAIN = (_ENDED | {WatchState.ACTIVE}) - {WatchState.REMOVED}
 
 
 class Watches(Rows):
