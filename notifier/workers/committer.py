@@ -1,7 +1,7 @@
 """Group commit: whatever has come in since the last transaction goes into the next one.
 
-A lone item commits at once; under load a transaction carries hundreds, which is what makes a database keep up with a
-network. A group never poisons its members: when it fails, each item is tried alone and only the culprit is set aside.
+A lone item commits at once; while a crowd is under way a transaction waits a moment for company, so that it carries
+hundreds under load, which is what makes a database keep up with a network. A group never poisons its members: when it fails, each item is tried alone and only the culprit is set aside.
 Items are written in the order in which they came. A crash loses only what no transaction has taken, and that comes
 due again.
 """
@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 _LARGEST_GROUP = 500
 _PATIENCE_S = 1.0
+_CROWD = 32
+_LINGER_S = 0.005
 
 log = get_logger(__name__)
 
@@ -28,7 +30,7 @@ class GroupCommit(Generic[T]):
     """Writes items of one kind, many a transaction.
 
     `write` puts items into an open transaction; `landed` hears of each item that is done with, and whether it was
-    written.
+    written; `under_way` counts the items that are still to land.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class GroupCommit(Generic[T]):
         storage: Storage,
         write: Callable[[Transaction, Sequence[T]], Awaitable[None]],
         landed: Callable[[T, bool], None],
+        under_way: Callable[[], int],
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -45,6 +48,7 @@ class GroupCommit(Generic[T]):
         self._storage = storage
         self._write = write
         self._landed = landed
+        self._under_way = under_way
         self._clock = clock
         self._metrics = metrics
         self._items: list[T] = []
@@ -64,6 +68,8 @@ class GroupCommit(Generic[T]):
                     arriving = asyncio.ensure_future(self._arrived.wait())
                     await asyncio.wait({arriving, stopping}, return_when=asyncio.FIRST_COMPLETED)
                     arriving.cancel()
+                if self._under_way() - len(self._items) > _CROWD and not stop.is_set():
+                    await self._clock.sleep(_LINGER_S)
                 await self.flush()
         finally:
             stopping.cancel()

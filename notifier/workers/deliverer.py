@@ -58,6 +58,11 @@ class DeliveryLimits:
         return self.senders * 8
 
     @property
+    def claimed_ahead(self) -> int:
+        """Deliveries claimed ahead over all subscriptions."""
+        return self.concurrency * 8
+
+    @property
     def lease_s(self) -> float:
         """How long a claim holds: the wait in line, the attempt and its record."""
         return self.timeout_s * (self.line_length / self.senders + 1) + _RECORDING_S
@@ -113,6 +118,7 @@ class Deliverer:
             storage=storage,
             write=self._write,
             landed=self._on_landed,
+            under_way=lambda: self._outstanding,
             clock=clock,
             metrics=metrics,
         )
@@ -134,7 +140,7 @@ class Deliverer:
     async def _turn(self, senders: asyncio.TaskGroup) -> None:
         """Claim what is due, or sleep until something is."""
         self._bell.clear()
-        busy = [key for key, line in self._lines.items() if line.outstanding >= self._limits.line_length]
+        busy = [key for key, line in self._lines.items() if self._is_busy(line)]
         async with self._storage.reading() as tx:
             next_at = await tx.next_delivery_at(busy=busy)
         now = self._clock.now()
@@ -371,16 +377,21 @@ class Deliverer:
     def _on_landed(self, result: _Result, _written: bool) -> None:
         key = result[0].due.subscription.id
         line = self._lines[key]
-        if line.outstanding >= self._limits.line_length or self._is_full:
-            self._bell.set()
+        was_busy = self._is_busy(line) or self._is_full
         line.outstanding -= 1
         self._outstanding -= 1
+        if was_busy and not (self._is_busy(line) or self._is_full):
+            self._bell.set()
         if line.outstanding == 0:
             del self._lines[key]
 
+    def _is_busy(self, line: _Line) -> bool:
+        """Return whether a line is more than half full: below that a claim is worth its transaction."""
+        return line.outstanding * 2 > self._limits.line_length
+
     @property
     def _is_full(self) -> bool:
-        return self._outstanding >= self._limits.concurrency * 8
+        return self._outstanding * 2 > self._limits.claimed_ahead
 
 
 async def _wake(stop: asyncio.Event, event: asyncio.Event) -> None:

@@ -75,6 +75,7 @@ class Poller:
             storage=storage,
             write=self._write,
             landed=self._on_landed,
+            under_way=lambda: len(self._in_flight),
             clock=clock,
             metrics=metrics,
         )
