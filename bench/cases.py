@@ -156,44 +156,42 @@ async def _polling(
 
 
 async def _watches(storage: Storage, path: Path, port: int, count: int) -> None:
-    """Register watches that were seen before: one is polled, the others get its digest."""
-    clock = SystemClock()
-    for start in range(0, count, 1000):
-        async with storage.writing() as tx:
-            for number in range(start, min(count, start + 1000)):
-                order_id = parse_order_id(f"OW{number:07d}")
-                await tx.register(Registration(account="bench", order_id=order_id), now=clock.now())
-    database = sqlite3.connect(path)
-    with database:
-        database.execute("update looks set next_poll_at = next_poll_at + 3600000 where watch_id > 1")
-    database.close()
+    """Make so many watches that were seen before: one is registered and polled, the others are its copies."""
+    first = Registration(account="bench", order_id=parse_order_id("OW0000000"))
+    async with storage.writing() as tx:
+        await tx.register(first, now=SystemClock().now())
     async with _polling(port, storage, Metrics(), PollingPolicy(max_interval_s=600)):
         while True:
             await asyncio.sleep(0.2)
             async with storage.reading() as tx:
                 if await tx.events("bench"):
                     break
-    _pretend_all_were_seen(path, count)
+    _copy_the_first(path, count)
 
 
-def _pretend_all_were_seen(path: Path, count: int) -> None:
-    """Give every look what the first one has, and the digest of its own answer; all of them are due."""
+def _copy_the_first(path: Path, count: int) -> None:
+    """Give each copy its own order id and the digest of its own answer; all of them are due."""
     reader = Reader(schema=SCHEMA, version="2023-06-30")
     rows = []
-    for number in range(count):
+    for number in range(1, count):
         order_id = parse_order_id(f"OW{number:07d}")
         answer = wire.read(order_body(order_id), order_id=order_id, merchant_id="bench", reader=reader)
         assert isinstance(answer, wire.OrderAnswer)
-        rows.append((answer.digest, number + 1))
+        rows.append({"id": number + 1, "order": order_id, "key": order_id.lower(), "digest": answer.digest})
     database = sqlite3.connect(path)
     with database:
-        same = ", ".join(
-            f"{column} = (select {column} from looks where watch_id = 1)"
-            for column in ("reader", "phase", "settle_at", "deadline_at")
-        )
-        database.execute(f"update looks set {same}, next_poll_at = next_poll_at - 4000000")
-        database.executemany("update looks set digest = ? where watch_id = ?", rows)
+        database.execute("update looks set next_poll_at = next_poll_at - 4000000")
+        _insert_copies(database, "watches", {"id": ":id", "order_id": ":order", "order_key": ":key"}, rows)
+        _insert_copies(database, "looks", {"id": ":id", "watch_id": ":id", "digest": ":digest"}, rows)
     database.close()
+
+
+def _insert_copies(
+    database: sqlite3.Connection, table: str, own: dict[str, str], rows: list[dict[str, object]]
+) -> None:
+    columns = [row[1] for row in database.execute(f"pragma table_info({table})")]
+    values = ", ".join(own.get(column, column) for column in columns)
+    database.executemany(f"insert into {table} select {values} from {table} where id = 1", rows)
 
 
 def polls(count: int) -> Callable[[int], Awaitable[Figures]]:
