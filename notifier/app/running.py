@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +13,7 @@ from notifier.app.operator_key import keep_key
 from notifier.app.playground import Playground, playground
 from notifier.clock import SystemClock
 from notifier.config.model import Config
+from notifier.errors import ConfigError, Problem
 from notifier.logs import configure, get_logger
 from notifier.metrics import Metrics
 
@@ -46,7 +48,7 @@ async def run(config: Config, *, sandbox: bool, say: Say) -> None:
         if play and daemon.generated_key:
             keep_key(play.key_file, daemon.generated_key)
         web = AsyncExitStack()
-        url = await web.enter_async_context(listening(daemon))
+        url = await _listen(web, daemon)
         stack.push_async_callback(web.aclose)
         for line in _first_lines(daemon, url, play):
             say(line)
@@ -59,6 +61,16 @@ async def run(config: Config, *, sandbox: bool, say: Say) -> None:
                 playing.cancel()
             await web.aclose()
     log.info("app.stopped")
+
+
+async def _listen(web: AsyncExitStack, daemon: Daemon) -> str:
+    try:
+        return await web.enter_async_context(listening(daemon))
+    except OSError as error:
+        server = daemon.config.server
+        text = f"cannot listen on {server.host}:{server.port} ({os.strerror(error.errno or 0).lower()}); "
+        advice = "stop what listens there, or set NOTIFIER_SERVER__PORT"
+        raise ConfigError([Problem("server.port", text + advice, "taken")]) from error
 
 
 def settle_garbage_collection() -> None:

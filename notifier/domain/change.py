@@ -118,18 +118,3 @@ def adopt(before: Snapshot, after: Snapshot) -> Snapshot:
         elif old is not None and new is not None:
             changes.append(replace(change, after=adopted(old, new)))
     return apply(before, changes)
-
-
-def restrict(snapshot: Snapshot, vocabulary: frozenset[str]) -> Snapshot:
-    """Blank every member outside the vocabulary, and drop rows of subjects that it does not know at all."""
-
-    def blank(row: Row) -> Row:
-        unknown = {f.name: None for f in fields(row) if f"{type(row).__name__}.{f.name}" not in vocabulary}
-        return replace(row, **unknown)  # type: ignore[arg-type]  # every member but id and status may be None
-
-    known = {member.partition(".")[0] for member in vocabulary}
-    rows = [(subject, blank(row)) for subject, row in snapshot.rows() if type(row).__name__ in known]
-    bare = replace(snapshot, txns=(), refunds=(), offers=(), mandate=None, chargebacks=())
-    return apply(
-        bare, [Change(subject=subject, subject_id=row.id, before=None, after=row) for subject, row in rows]
-    )

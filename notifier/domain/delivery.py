@@ -154,7 +154,8 @@ def expire(delivery: Delivery, *, now: datetime) -> Delivery:
 
 def _again(delivery: Delivery, reason: Reason, now: datetime, wait_s: float) -> Delivery:
     """Wait, but keep one last call before the expiry; past that there is nothing to wait for."""
-    last_call = delivery.expires_at - _LAST_CALL
+    lifetime = delivery.expires_at - delivery.created_at
+    last_call = delivery.expires_at - min(_LAST_CALL, lifetime / 10)
     if now >= last_call:
         return _ended(delivery, DeliveryState.FAILED, Reason.EXPIRED, now)
     due_at = min(now + timedelta(seconds=wait_s), last_call)

@@ -25,9 +25,8 @@ from notifier.domain.snapshot import (
 
 EventId = NewType("EventId", str)
 
-DERIVED_ORDER_SLUGS = frozenset({"retried", "late_success", "amount_mismatch", "refunded", "stuck"})
-_DERIVED_SLUGS = {
-    Subject.ORDER: DERIVED_ORDER_SLUGS,
+DERIVED_SLUGS = {
+    Subject.ORDER: frozenset({"retried", "late_success", "amount_mismatch", "refunded", "stuck"}),
     Subject.REFUND: frozenset({"created", "sent", "arn_available", "overdue"}),
 }
 
@@ -203,7 +202,7 @@ _TOLD_ORDER = {
 def _status_type(subject: Subject, status: str) -> str:
     """Return the type of a status word; one that reads like a derived type is set apart (interface 4)."""
     word = slug(status)
-    return f"{subject}.status_{word}" if word in _DERIVED_SLUGS.get(subject, ()) else f"{subject}.{word}"
+    return f"{subject}.status_{word}" if word in DERIVED_SLUGS.get(subject, ()) else f"{subject}.{word}"
 
 
 def _status_fact(subject: Subject, subject_id: str | None, previous: str | None, current: str) -> Fact:

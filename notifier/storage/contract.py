@@ -85,8 +85,8 @@ class WatchStore(Protocol):
         """
         ...
 
-    async def end_watch(self, watch_id: int, state: WatchState) -> None:
-        """Settle, park or abandon: zero polls until somebody asks."""
+    async def end_watch(self, watch_id: int, state: WatchState, *, unless_asked_after: datetime) -> bool:
+        """Settle, park or abandon: zero polls until somebody asks. Returns False when somebody already has."""
         ...
 
     async def ask(self, account: str, order_key: OrderKey, *, now: datetime) -> Watch:

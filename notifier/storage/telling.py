@@ -6,7 +6,7 @@ from datetime import datetime
 
 from notifier.domain.delivery import DeliveryId, owed
 from notifier.domain.document import event_document, order_document
-from notifier.domain.event import DERIVED_ORDER_SLUGS, Event
+from notifier.domain.event import DERIVED_SLUGS, Event
 from notifier.domain.snapshot import Snapshot, Subject
 from notifier.domain.subscription import Mode, Subscription
 from notifier.storage.contract import Transaction
@@ -71,7 +71,7 @@ async def tell(
 
 def _is_derived(event: Event) -> bool:
     subject, _, word = event.type.partition(".")
-    return subject == Subject.ORDER and word in DERIVED_ORDER_SLUGS
+    return word in DERIVED_SLUGS.get(Subject(subject), ())
 
 
 def _is_about(event: Event, listener: Subscription) -> bool:

@@ -16,6 +16,9 @@ Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 KEYLESS = web.AppKey("keyless", frozenset[str])
 """Paths that need no key."""
+OPEN_TO_LOCALS = web.AppKey("open_to_locals", frozenset[str])
+"""Paths that need no key when this machine is asked by its own name: no proxy's guest, no page of another site."""
+_LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ID = web.RequestKey("id", str)
 _BEGUN = web.RequestKey("begun", bool)
 _log = get_logger(__name__)
@@ -68,7 +71,7 @@ async def refusing(request: web.Request, handler: Next) -> web.StreamResponse:
 @web.middleware
 async def guarded(request: web.Request, handler: Next) -> web.StreamResponse:
     """Let a request pass that carries a key, or needs none."""
-    if request.path not in request.app[KEYLESS] and not await _has_key(request):
+    if not _is_open(request) and not await _has_key(request):
         return answer(
             401,
             "send a known key as `Authorization: Bearer <key>`",
@@ -77,6 +80,13 @@ async def guarded(request: web.Request, handler: Next) -> web.StreamResponse:
             headers={"WWW-Authenticate": "Bearer"},
         )
     return await handler(request)
+
+
+def _is_open(request: web.Request) -> bool:
+    if request.path in request.app[OPEN_TO_LOCALS]:
+        is_forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via"))
+        return request.host.rpartition(":")[0] in _LOCAL_NAMES and not is_forwarded
+    return request.path in request.app[KEYLESS]
 
 
 async def _has_key(request: web.Request) -> bool:

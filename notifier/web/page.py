@@ -25,8 +25,8 @@ _HEADERS = {
 async def status(call: Call) -> web.StreamResponse:
     """Show version, accounts, counts and the last events.
 
-    On loopback it needs no key. Elsewhere it asks for one like every call: by `Authorization: Bearer`, which a
-    browser gets from the proxy in front of the daemon.
+    Asked on loopback by a name of this machine it needs no key. Else it asks for one like every call: by
+    `Authorization: Bearer`, which a browser gets from the proxy in front of the daemon.
     """
     accounts = call.services.accounts
     async with call.services.storage.reading() as tx:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from yarl import URL
 
-from notifier.web.middleware import KEYLESS, guarded, mark, refusing, watched
+from notifier.web.middleware import KEYLESS, OPEN_TO_LOCALS, guarded, mark, refusing, watched
 from notifier.web.routes import ROUTES
 from notifier.web.routing import endpoint
 from notifier.web.services import SERVICES, Services
@@ -19,9 +19,8 @@ def application(services: Services) -> web.Application:
     app = web.Application(middlewares=[watched, refusing, guarded], client_max_size=MAX_BODY_BYTES)
     app[SERVICES] = services
     paths = {route.path for route in ROUTES if route.is_keyless}
-    if services.config.server.is_loopback:
-        paths.add("/")
     app[KEYLESS] = frozenset(paths)
+    app[OPEN_TO_LOCALS] = frozenset({"/"} if services.config.server.is_loopback else ())
     app.on_response_prepare.append(mark)
     for route in ROUTES:
         if route.path == "/metrics" and not services.config.metrics.enabled:

@@ -1,13 +1,15 @@
 """Group commit: whatever has come in since the last transaction goes into the next one.
 
 A lone item commits at once; while a crowd is under way a transaction waits a moment for company, so that it carries
-hundreds under load, which is what makes a database keep up with a network. A group never poisons its members: when it fails, each item is tried alone and only the culprit is set aside.
-Items are written in the order in which they came. A crash loses only what no transaction has taken, and that comes
-due again.
+hundreds under load, which is what makes a database keep up with a network. A group never poisons its members: when
+it fails, each item is tried alone and only the culprit is set aside; when the database itself is out of reach, all of
+them wait for it. Items are written in the order in which they came. A crash loses only what no transaction has taken,
+and that comes due again.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from notifier.clock import Clock
@@ -20,10 +22,18 @@ T = TypeVar("T")
 
 _LARGEST_GROUP = 500
 _PATIENCE_S = 1.0
+_MOST_TRIES = 30
+_PROOF_OF_LOSS = 2
 _CROWD = 32
 _LINGER_S = 0.005
 
 log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    item: T
+    tries: int = 0
 
 
 class GroupCommit(Generic[T]):
@@ -51,13 +61,17 @@ class GroupCommit(Generic[T]):
         self._under_way = under_way
         self._clock = clock
         self._metrics = metrics
-        self._items: list[T] = []
+        self._items: list[_Waiting[T]] = []
         self._arrived = asyncio.Event()
 
     def add(self, item: T) -> None:
         """Hand over an item; it is written by the next transaction."""
-        self._items.append(item)
+        self._items.append(_Waiting(item))
         self._arrived.set()
+
+    def forget(self) -> None:
+        """Drop what is not written, for a worker that begins anew."""
+        self._items.clear()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write what comes until `stop` is set, then what is left."""
@@ -85,25 +99,42 @@ class GroupCommit(Generic[T]):
             await self._commit(group)
         except Exception as error:  # noqa: BLE001 - one bad row must not lose the others
             log.warning("commit.split", worker=self.name, rows=len(group), error=str(error))
-            for item in group:
-                await self._commit_alone(item)
+            await self._commit_each(group)
         self._metrics.commit_rows.observe(len(group))
         self._metrics.commit_duration_s.observe(self._clock.monotonic() - began)
 
-    async def _commit(self, group: Sequence[T]) -> None:
+    async def _commit(self, group: Sequence[_Waiting[T]]) -> None:
         async with self._storage.writing() as tx:
-            await self._write(tx, group)
-        for item in group:
-            self._landed(item, True)
+            await self._write(tx, [waiting.item for waiting in group])
+        for waiting in group:
+            self._landed(waiting.item, True)
 
-    async def _commit_alone(self, item: T) -> None:
-        try:
-            await self._commit([item])
-        except StorageError as error:
-            log.error("commit.failed", worker=self.name, error=str(error))
-            await self._clock.sleep(_PATIENCE_S)
-            self._landed(item, False)
-        except Exception:
-            log.exception("commit.failed", worker=self.name)
-            self._metrics.loop_errors_total.labels(self.name).inc()
-            self._landed(item, False)
+    async def _commit_each(self, group: Sequence[_Waiting[T]]) -> None:
+        """Write each alone. Two failures and no success is lost infrastructure: all go back to wait for it."""
+        failed: list[_Waiting[T]] = []
+        for place, waiting in enumerate(group):
+            if len(failed) == _PROOF_OF_LOSS == place:
+                failed += group[place:]
+                break
+            try:
+                await self._commit([waiting])
+            except StorageError as error:
+                log.error("commit.failed", worker=self.name, error=str(error))
+                failed.append(waiting)
+            except Exception:
+                log.exception("commit.failed", worker=self.name)
+                self._metrics.loop_errors_total.labels(self.name).inc()
+                self._landed(waiting.item, False)
+        if failed:
+            await self._put_back(failed)
+
+    async def _put_back(self, failed: Sequence[_Waiting[T]]) -> None:
+        again = []
+        for waiting in failed:
+            waiting.tries += 1
+            if waiting.tries < _MOST_TRIES:
+                again.append(waiting)
+            else:
+                self._landed(waiting.item, False)
+        self._items = again + self._items
+        await self._clock.sleep(_PATIENCE_S)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from notifier.clock import Clock
+from notifier.errors import StorageError
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
-from notifier.source.contract import Failure, FailureReason, StatusSource
+from notifier.source.contract import Answer, Failure, FailureReason, StatusSource
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import Look, LookOutcome
 from notifier.workers.committer import GroupCommit
@@ -26,6 +27,8 @@ _LONGEST_SLEEP_S = 30.0
 _AHEAD = 8
 _LEAST_AHEAD = 16
 _MOST_AHEAD = 1000
+_STORAGE_WAIT_S = 1.0
+_PROBED = 20
 
 log = get_logger(__name__)
 
@@ -82,6 +85,7 @@ class Poller:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until stopped, then bring home and commit what is in flight."""
+        self._begin_anew()
         await self._upstream.load()
         drained = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
@@ -103,25 +107,38 @@ class Poller:
             await committing
             stopping.cancel()
 
+    def _begin_anew(self) -> None:
+        """Forget what an earlier run that failed had in hand: its looks are still due."""
+        self._queue = asyncio.Queue()
+        self._in_flight.clear()
+        self._committer.forget()
+
     async def _claim_many(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            if self._upstream.is_refused:
-                await self._probe(stop)
-                continue
-            room = self._ahead - len(self._in_flight)
-            if room * 2 < self._ahead:
-                self._landed.clear()
-                await self._landed.wait()
-                continue
+            try:
+                await self._turn(stop)
+            except StorageError as error:
+                log.warning("poller.waiting", worker=self.name, error=str(error))
+                await self._clock.wait(stop, _STORAGE_WAIT_S)
+
+    async def _turn(self, stop: asyncio.Event) -> None:
+        room = self._ahead - len(self._in_flight)
+        if self._upstream.is_refused:
+            await self._probe(stop)
+        elif room * 2 < self._ahead:
+            self._landed.clear()
+            await self._landed.wait()
+        else:
             await self._claim(room, stop)
 
     async def _claim(self, room: int, stop: asyncio.Event) -> None:
         self._wake.clear()
         if stop.is_set():
             return
-        now = self._clock.now()
+        # As of before the read: one that lands meanwhile would be taken from rows that are older than its poll.
+        now, in_flight = self._clock.now(), frozenset(self._in_flight)
         async with self._storage.reading() as tx:
-            looks = await tx.due_looks(self._account, now=now, limit=room, in_flight=self._in_flight)
+            looks = await tx.due_looks(self._account, now=now, limit=room, in_flight=in_flight)
             next_at = None if len(looks) == room else await tx.next_look_at(self._account, after=now)
         for look in looks:
             self._in_flight.add(look.id)
@@ -133,14 +150,16 @@ class Poller:
             await self._clock.wait(self._wake, min(wait_s, _LONGEST_SLEEP_S))
 
     async def _probe(self, stop: asyncio.Event) -> None:
-        """Ask for one due order with the refused credential; the first good answer resumes all."""
+        """Ask for one order with the refused credential; the first good answer resumes all."""
         if await self._clock.wait(stop, self._upstream.probe_wait_s):
             return
+        in_flight = frozenset(self._in_flight)
         async with self._storage.reading() as tx:
-            # Every watch waits, so any of them will do, due or not.
+            # Every watch waits, due or not; another one each time, as it may be one order that is refused.
             soon = self._clock.now() + timedelta(days=36_500)
-            looks = await tx.due_looks(self._account, now=soon, limit=1, in_flight=self._in_flight)
-        for look in looks:
+            looks = await tx.due_looks(self._account, now=soon, limit=_PROBED, in_flight=in_flight)
+        if looks:
+            look = looks[self._upstream.probes % len(looks)]
             self._in_flight.add(look.id)
             await self._fetch(look)
         if self._upstream.is_refused:
@@ -176,13 +195,23 @@ class Poller:
             self._note_failure(look, result)
         else:
             self._ok.inc()
-        if not self._upstream.is_well_after(result):
-            await self._upstream.note(result)
-        if isinstance(result, Failure) and result.reason is FailureReason.REFUSED:
-            self._drop(look)  # It says nothing of the order, which stays due.
-            return
-        polled = Polled(look=look, started_at=started_at, finished_at=finished_at, result=result)
+        await self._note(look, result)
+        polled = Polled(
+            look=look,
+            started_at=started_at,
+            finished_at=finished_at,
+            result=result,
+            reader=self._source.reader,
+        )
         self._committer.add((polled, self._recorder.assess(polled)))
+
+    async def _note(self, look: Look, result: Answer | Failure) -> None:
+        if self._upstream.is_well_after(result):
+            return
+        try:
+            await self._upstream.note(result, look.order_id)
+        except StorageError as error:
+            log.warning("poller.waiting", worker=self.name, error=str(error))
 
     def _note_failure(self, look: Look, failure: Failure) -> None:
         self._metrics.polls_total.labels(self._account, failure.reason).inc()
@@ -199,8 +228,13 @@ class Poller:
     async def _write(self, tx: Transaction, group: Sequence[tuple[Polled, LookOutcome | None]]) -> None:
         await self._recorder.write(tx, group)
 
-    def _on_landed(self, item: tuple[Polled, LookOutcome | None], _written: bool) -> None:
-        self._drop(item[0].look)
+    def _on_landed(self, item: tuple[Polled, LookOutcome | None], written: bool) -> None:
+        polled, outcome = item
+        if written or outcome is not None:
+            self._drop(polled.look)
+            return
+        # What this answer says cannot be written: the order is looked at again, but not at once and for ever.
+        self._committer.add((polled, self._recorder.put_off(polled)))
 
     def _drop(self, look: Look) -> None:
         self._in_flight.discard(look.id)

@@ -19,18 +19,10 @@ from notifier.domain.cadence import (
     next_poll,
     second_look,
 )
-from notifier.domain.event import (
-    Event,
-    Fact,
-    Sighting,
-    counted_event_id,
-    event_of,
-    numbered,
-    snapshot_event_id,
-)
+from notifier.domain.event import Event, Fact, Sighting, counted_event_id, event_of, events_of, numbered
 from notifier.domain.observation import Doubtful, Judgement, Known, Observation, Stale, judge, observe
 from notifier.domain.order import Phase, WatchState, order_key
-from notifier.domain.snapshot import Snapshot, Subject
+from notifier.domain.snapshot import Reader, Snapshot, Subject
 from notifier.metrics import Metrics
 from notifier.source.contract import Answer, Failure, FailureReason
 from notifier.storage.contract import Transaction
@@ -46,6 +38,7 @@ class Polled:
     started_at: datetime
     finished_at: datetime
     result: Answer | Failure
+    reader: Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +75,7 @@ class Recorder:
             return self._after_failure(polled, result)
         is_same = result.digest == look.digest and look.doubted_at is None
         is_due = look.deadline_at is not None and look.deadline_at <= polled.started_at
-        if not is_same or is_due or look.reader is None:
+        if not is_same or is_due or look.reader != polled.reader:
             return None
         plan = self._plan(polled, look.phase, look.last_changed_at, look.deadline_at)
         return _good_look(polled, plan)
@@ -102,10 +95,22 @@ class Recorder:
             policy=self._policy,
         )
 
+    def put_off(self, polled: Polled) -> LookOutcome:
+        """Return what a look leaves behind whose answer could not be written."""
+        look = polled.look
+        plan = after_error(
+            look.failures + 1,
+            now=self._clock.now(),
+            retry_after_s=None,
+            roll=self._clock.roll(),
+            policy=self._policy,
+        )
+        return _failed_look(polled, plan, "not_recorded")
+
     def _after_failure(self, polled: Polled, failure: Failure) -> LookOutcome | None:
         look = polled.look
         plan: Plan | None
-        if failure.reason is FailureReason.NOT_FOUND and look.digest is None:
+        if failure.reason is FailureReason.NOT_FOUND and look.reader is None:
             plan = after_not_found(
                 registered_at=look.registered_at, now=polled.finished_at, roll=self._clock.roll()
             )
@@ -119,30 +124,23 @@ class Recorder:
                 roll=self._clock.roll(),
                 policy=self._policy,
             )
-        return LookOutcome(
-            look_id=look.id,
-            started_at=polled.started_at,
-            next_poll_at=plan.at,
-            why=plan.why,
-            last_polled_at=look.last_polled_at,
-            failures=look.failures + 1,
-            error=failure.reason,
-            doubted_at=look.doubted_at,
-        )
+        return _failed_look(polled, plan, failure.reason)
 
     async def _record(self, tx: Transaction, polled: Polled) -> LookOutcome:
         watch = await tx.watch_by_id(polled.look.watch_id)
         if watch.state is not WatchState.ACTIVE:
             # Paused or removed while we asked: what we saw is looked at anew when it is watched again.
-            return _good_look(
-                polled, second_look(polled.finished_at), last_polled_at=polled.look.last_polled_at
-            )
+            unseen = _good_look(polled, second_look(polled.finished_at))
+            return replace(unseen, last_polled_at=polled.look.last_polled_at)
         if isinstance(polled.result, Failure):
             return await self._park(tx, watch, polled, polled.result)
         return await self._observe(tx, watch, polled, polled.result)
 
     async def _park(self, tx: Transaction, watch: Watch, polled: Polled, failure: Failure) -> LookOutcome:
+        outcome = _failed_look(polled, second_look(polled.finished_at), failure.reason)
         state = WatchState.NOT_FOUND
+        if not await tx.end_watch(watch.id, state, unless_asked_after=polled.started_at):
+            return outcome
         fact = Fact(
             type=f"watch.{state}", subject=Subject.WATCH, subject_id=None, field="state", current=state
         )
@@ -150,10 +148,7 @@ class Recorder:
         await self._tell(
             tx, watch, None, numbered([await self._judged(tx, fact, sighting)]), polled.finished_at
         )
-        await tx.end_watch(watch.id, state)
-        plan = second_look(polled.finished_at)
-        outcome = _good_look(polled, plan, last_polled_at=polled.look.last_polled_at)
-        return replace(outcome, failures=polled.look.failures + 1, error=failure.reason)
+        return outcome
 
     async def _observe(self, tx: Transaction, watch: Watch, polled: Polled, answer: Answer) -> LookOutcome:
         look = polled.look
@@ -198,8 +193,13 @@ class Recorder:
             judgement = judge(
                 seen.snapshot, seen.deadlines, watch.expect, looked_at=polled.started_at, policy=self._policy
             )
+        if judgement.state is not WatchState.ACTIVE and not await tx.end_watch(
+            watch.id, judgement.state, unless_asked_after=polled.started_at
+        ):
+            # Somebody asked meanwhile: the watch lives on, and this is judged by the look that is owed.
+            judgement = Judgement(facts=(), deadlines=seen.deadlines, state=WatchState.ACTIVE)
         sighting = self._sighting(watch, polled, version=version, phase=order.phase, initial=seen.is_initial)
-        events = [event_of(fact, sighting, snapshot_event_id(sighting, fact)) for fact in seen.facts]
+        events = list(events_of(seen.facts, sighting))
         not_initial = replace(sighting, initial=False)
         events += [await self._judged(tx, fact, not_initial) for fact in judgement.facts]
         await self._tell(tx, watch, seen.snapshot, numbered(events), polled.finished_at)
@@ -215,8 +215,6 @@ class Recorder:
                 last_changed_at=last_changed_at,
             )
         )
-        if judgement.state is not WatchState.ACTIVE:
-            await tx.end_watch(watch.id, judgement.state)
         return _good_look(
             polled, self._plan(polled, order.phase, last_changed_at, judgement.deadlines.soonest)
         )
@@ -268,11 +266,25 @@ class Recorder:
             self._metrics.events_total.labels(event.type).inc()
 
 
-def _good_look(polled: Polled, plan: Plan, *, last_polled_at: datetime | None = None) -> LookOutcome:
+def _good_look(polled: Polled, plan: Plan) -> LookOutcome:
     return LookOutcome(
         look_id=polled.look.id,
         started_at=polled.started_at,
         next_poll_at=plan.at,
         why=plan.why,
-        last_polled_at=last_polled_at or polled.started_at,
+        last_polled_at=polled.started_at,
+    )
+
+
+def _failed_look(polled: Polled, plan: Plan, error: str) -> LookOutcome:
+    look = polled.look
+    return LookOutcome(
+        look_id=look.id,
+        started_at=polled.started_at,
+        next_poll_at=plan.at,
+        why=plan.why,
+        last_polled_at=look.last_polled_at,
+        failures=look.failures + 1,
+        error=error,
+        doubted_at=look.doubted_at,
     )

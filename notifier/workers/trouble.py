@@ -11,7 +11,7 @@ from datetime import datetime
 
 from notifier.clock import Clock
 from notifier.domain.event import Event, Fact, counted_event_id
-from notifier.domain.order import Source
+from notifier.domain.order import OrderId, Source
 from notifier.domain.snapshot import Subject
 from notifier.logs import get_logger
 from notifier.source.contract import TRANSIENT, Answer, Failure, FailureReason
@@ -23,7 +23,9 @@ from notifier.workers.recording import Telling
 _KEY_WORKS = frozenset({FailureReason.NOT_FOUND, FailureReason.BAD_REQUEST})
 """Failures of one order: who says them is well and knows our key."""
 _FAILURES_TO_TELL = 5
-_REFUSALS_TO_BELIEVE = 2
+_ORDERS_TO_BELIEVE = 2
+_REFUSALS_TO_BELIEVE = 3
+"""One order's refusals in a row, with no good answer to another between: it may be that order alone."""
 _FIRST_PROBE_S = 30.0
 _LONGEST_PROBE_S = 600.0
 
@@ -44,6 +46,7 @@ class Upstream:
         self._health = SourceHealth(account=account, source=source)
         self._failures = 0
         self._refusals = 0
+        self._refused: set[OrderId] = set()
         self._first_failure_at: datetime | None = None
         self._lock = asyncio.Lock()
 
@@ -61,6 +64,11 @@ class Upstream:
         return self._health.state
 
     @property
+    def probes(self) -> int:
+        """How many probes changed nothing."""
+        return self._health.probes
+
+    @property
     def probe_wait_s(self) -> float:
         """Seconds until the next probe of a refused credential."""
         return float(min(_LONGEST_PROBE_S, _FIRST_PROBE_S * 2.0 ** min(self._health.probes, 10)))
@@ -74,24 +82,23 @@ class Upstream:
             and not isinstance(result, Failure)
         )
 
-    async def note(self, result: Answer | Failure) -> None:
+    async def note(self, result: Answer | Failure, order_id: OrderId) -> None:
         """Take one result into account; cheap while all is well."""
         if not isinstance(result, Failure) or result.reason in _KEY_WORKS:
             self._failures = self._refusals = 0
+            self._refused.clear()
             if self._health.state is not SourceState.OK:
                 await self._recover()
         elif result.reason is FailureReason.REFUSED:
             self._refusals += 1
-            await self._refuse()
+            self._refused.add(order_id)
+            if len(self._refused) >= _ORDERS_TO_BELIEVE or self._refusals >= _REFUSALS_TO_BELIEVE:
+                await self._change(SourceState.REFUSED, "source.refused", FailureReason.REFUSED)
         elif result.reason in TRANSIENT:
             self._failures += 1
             self._first_failure_at = self._first_failure_at if self._failures > 1 else self._clock.now()
             if self._failures >= _FAILURES_TO_TELL and self._health.state is SourceState.OK:
                 await self._change(SourceState.FAILING, "source.failing", result.reason)
-
-    async def _refuse(self) -> None:
-        if self._refusals >= _REFUSALS_TO_BELIEVE:
-            await self._change(SourceState.REFUSED, "source.refused", FailureReason.REFUSED)
 
     async def note_probe(self) -> None:
         """Count a probe that changed nothing; the next one comes later."""

@@ -126,10 +126,15 @@ def test_a_receiver_is_given_the_time_it_asks_for_up_to_a_day(retry_after_s, due
 
 
 def test_the_last_call_comes_a_minute_before_the_expiry():
-    delivery = a_delivery(attempts=1, expires_at=at(100))
-    assert after(delivery, Verdict.RETRY, retry_after_s=90).due_at == at(40)
-    last = after(delivery, Verdict.RETRY, now=at(40))
-    assert (last.state, last.reason, last.finished_at) == (FAILED, Reason.EXPIRED, at(40))
+    delivery = a_delivery(attempts=1, expires_at=at(1000))
+    assert after(delivery, Verdict.RETRY, retry_after_s=990).due_at == at(940)
+    last = after(delivery, Verdict.RETRY, now=at(940))
+    assert (last.state, last.reason, last.finished_at) == (FAILED, Reason.EXPIRED, at(940))
+
+
+def test_a_short_life_has_a_last_call_of_its_own():
+    delivery = a_delivery(attempts=1, expires_at=at(50))
+    assert after(delivery, Verdict.RETRY, now=at(1), retry_after_s=60).due_at == at(45)
 
 
 def test_what_is_still_owed_ends_at_its_expiry_and_not_before():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.cadence import PollingPolicy
-from notifier.domain.change import VOCABULARIES, adopt, apply, common_vocabulary, diff, members_of, restrict
+from notifier.domain.change import VOCABULARIES, adopt, apply, common_vocabulary, diff, members_of
 from notifier.domain.event import (
     Event,
     Expectation,
@@ -19,14 +19,13 @@ from notifier.domain.event import (
     snapshot_event_id,
 )
 from notifier.domain.observation import Doubtful, Observation, Stale, observe
-from notifier.domain.snapshot import Offer, Order, Refund, Snapshot, Subject, in_told_order, merge
+from notifier.domain.snapshot import Order, Refund, Snapshot, Subject, in_told_order, merge
 from support.builders import (
     READER,
     a_known,
     a_sighting,
     a_snapshot,
     an_expectation,
-    an_order,
     at,
     masked,
     rows_of,
@@ -246,19 +245,6 @@ def test_readers_share_what_both_know(monkeypatch):
     assert common_vocabulary(0, 1) == common_vocabulary(1, 0) == {"Order.status"}
     assert common_vocabulary(1, 1) == VOCABULARY_1
     assert common_vocabulary(99, 1) == VOCABULARY_1, "a newer reader knows all that we know"
-
-
-def test_restricting_blanks_members_and_drops_whole_subjects():
-    snapshot = a_snapshot(
-        an_order("CHARGED", gateway="G"),
-        refunds=(Refund(id="r1", status="SUCCESS", arn="1"),),
-        offers=(Offer(id="o1", status="AVAILED"),),
-    )
-    vocabulary = frozenset({"Order.status", "Order.amount", "Refund.id", "Refund.status"})
-    restricted = restrict(snapshot, vocabulary)
-    assert restricted.order == Order(status="CHARGED", amount=snapshot.order.amount)
-    assert restricted.refunds == (Refund(id="r1", status="SUCCESS"),)
-    assert restricted.offers == ()
 
 
 @given(snapshots(), snapshots())

@@ -44,6 +44,7 @@ class FakeSource:
         self.orders: dict[str, Snapshot] = {}
         self.failures: deque[Failure] = deque()
         self.refuses = False
+        self.refused: set[str] = set()
         self.asked: list[str] = []
         self.at_once = 0
         self.most_at_once = 0
@@ -66,7 +67,7 @@ class FakeSource:
             self.at_once -= 1
 
     def _answer(self, order_id: str) -> Answer | Failure:
-        if self.refuses:
+        if self.refuses or order_id in self.refused:
             return Failure(reason=FailureReason.REFUSED, http_status=401)
         if self.failures:
             return self.failures.popleft()

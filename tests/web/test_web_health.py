@@ -89,3 +89,8 @@ async def test_beyond_loopback_the_page_needs_the_key(serve, services):
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_keyless_calls_refuse_unknown_parameters(api, path):
     assert (await api.get(f"{path}?verbose=1", key=None)).status == 422
+
+
+@pytest.mark.parametrize("headers", [{"Host": "shop.example"}, {"X-Forwarded-For": "203.0.113.7"}])
+async def test_the_status_page_is_not_open_to_guests_of_a_proxy_or_another_name(api, headers):
+    assert (await api.get("/", key=None, headers=headers)).status == 401

@@ -174,7 +174,9 @@ async def test_a_deleted_watch_is_gone(api):
 async def test_a_poll_revives_a_settled_watch_and_wakes_the_poller(api, storage, clock):
     await api.post("/v1/watches", WATCH)
     async with storage.writing() as tx:
-        await tx.end_watch((await tx.watch("shop", "jp1")).id, WatchState.SETTLED)
+        await tx.end_watch(
+            (await tx.watch("shop", "jp1")).id, WatchState.SETTLED, unless_asked_after=clock.now()
+        )
     woken = storage.signals.looks.listener()
     await clock.advance(60)
     answer = await api.post("/v1/watches/JP1/poll")

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, exists, func, insert, literal, select, update
 
 from notifier.domain.cadence import Why
 from notifier.domain.order import OrderKey, Phase, Source, WatchState, order_key
@@ -108,16 +108,20 @@ class Watches(Rows):
         await self._write(watch, replace(watch, state=WatchState.REMOVED, tags=frozenset()))
         await self._unschedule(watch.id)
 
-    async def end_watch(self, watch_id: int, state: WatchState) -> None:
+    async def end_watch(self, watch_id: int, state: WatchState, *, unless_asked_after: datetime) -> bool:
+        asked = exists().where(looks.c.watch_id == watches.c.id, looks.c.asked_at > unless_asked_after)
         # One that was paused or removed meanwhile stays so.
-        ended = update(watches).where(watches.c.id == watch_id, watches.c.state == WatchState.ACTIVE)
-        if (await self._connection.execute(ended.values(state=state))).rowcount:
+        ended = update(watches).where(watches.c.id == watch_id, watches.c.state == WatchState.ACTIVE, ~asked)
+        is_over = bool((await self._connection.execute(ended.values(state=state))).rowcount)
+        if is_over:
             await self._unschedule(watch_id)
+        return is_over
 
     async def ask(self, account: str, order_key: OrderKey, *, now: datetime) -> Watch:
         old = await self.watch(account, order_key)
         if old.state in _ALIVE_AGAIN:
-            new = replace(old, state=WatchState.ACTIVE)
+            registered_at = now if old.state in _ENDED else old.registered_at
+            new = replace(old, state=WatchState.ACTIVE, registered_at=registered_at)
             await self._write(old, new)
             await self._schedule(new, now, why=Why.ASKED, asked_at=now)
         else:
@@ -178,10 +182,13 @@ class Watches(Rows):
             await self._tag(new)
         if "until_at" in changed or "expect" in changed:
             await self._bound(new, is_judged_anew="expect" in changed)
-        if old.state in _ENDED and new.state is WatchState.ACTIVE:
-            # The next answer is looked at thoroughly, so that the watch gets its deadlines back.
+        if old.state is not WatchState.ACTIVE and new.state is WatchState.ACTIVE:
+            # Deadlines of its earlier life are spent; the next answer is looked at thoroughly and sets new ones.
             revived = update(looks).where(looks.c.watch_id == new.id)
-            await self._connection.execute(revived.values(digest=None))
+            spent = dict.fromkeys(("digest", "stuck_at", "overdue_at", "settle_at"))
+            # A mismatch to be judged is due already, and so comes before any end.
+            soon = func.coalesce(looks.c.mismatch_at, literal(new.until_at, looks.c.until_at.type))
+            await self._connection.execute(revived.values(**spent, deadline_at=soon))
 
     async def _tag(self, watch: Watch) -> None:
         rows = [{"account": watch.account, "tag": tag, "watch_id": watch.id} for tag in sorted(watch.tags)]

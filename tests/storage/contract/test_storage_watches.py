@@ -74,7 +74,7 @@ async def test_registering_again_merges(storage, at):
 async def test_an_end_that_has_passed_does_not_bind_a_new_wish(storage, at):
     watch = await watched(storage, until_at=at(10))
     async with storage.writing() as tx:
-        await tx.end_watch(watch.id, WatchState.ABANDONED)
+        await tx.end_watch(watch.id, WatchState.ABANDONED, unless_asked_after=at(100))
         again, _ = await tx.register(wish(), now=at(20))
     assert (again.state, again.until_at) == (WatchState.ACTIVE, None)
     [look] = await due(storage, at(20))
@@ -85,7 +85,7 @@ async def test_an_end_that_has_passed_does_not_bind_a_new_wish(storage, at):
 async def test_an_ended_watch_is_not_polled_until_it_is_registered_again(storage, at, state):
     watch = await watched(storage)
     async with storage.writing() as tx:
-        await tx.end_watch(watch.id, state)
+        await tx.end_watch(watch.id, state, unless_asked_after=at(100))
     assert await due(storage, at(99_999)) == []
     async with storage.reading() as tx:
         assert await tx.next_look_at("main", after=at(-1)) is None
@@ -101,7 +101,7 @@ async def test_a_paused_watch_stays_paused_and_only_remembers(storage, at):
         await tx.amend_watch(replace(watch, state=WatchState.PAUSED), now=at(1))
         await tx.register(wish(), now=at(2))
         paused = await tx.ask("main", KEY, now=at(3))
-        await tx.end_watch(watch.id, WatchState.SETTLED)
+        await tx.end_watch(watch.id, WatchState.SETTLED, unless_asked_after=at(100))
     assert (paused.state, paused.next_poll_at) == (WatchState.PAUSED, None)
     assert await due(storage, at(99)) == []
     async with storage.writing() as tx:
@@ -131,7 +131,7 @@ async def test_a_tombstone_keeps_version_and_first_spelling(storage, at):
 async def test_asking_revives(storage, at, state):
     watch = await watched(storage)
     async with storage.writing() as tx:
-        await tx.end_watch(watch.id, state)
+        await tx.end_watch(watch.id, state, unless_asked_after=at(100))
         asked = await tx.ask("main", KEY, now=at(50))
     assert (asked.state, asked.next_poll_at, asked.next_poll_why) == (WatchState.ACTIVE, at(50), Why.ASKED)
 
