@@ -6,7 +6,7 @@ behind when it raises. SQLite and PostgreSQL pass one suite: `tests/storage/cont
 
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
@@ -48,17 +48,11 @@ class WatchStore(Protocol):
         ...
 
     async def watch(self, account: str, order_key: OrderKey) -> Watch:
-        """Return one watch that is not removed.
-
-        Raises: NotFound.
-        """
+        """Return one watch that is not removed; raises NotFound."""
         ...
 
     async def watch_by_id(self, watch_id: int) -> Watch:
-        """Return one watch, removed or not.
-
-        Raises: NotFound.
-        """
+        """Return one watch, removed or not; raises NotFound."""
         ...
 
     async def watches(
@@ -184,10 +178,7 @@ class EventStore(Protocol):
         ...
 
     async def event(self, event_id: EventId) -> LoggedEvent:
-        """Return one event.
-
-        Raises: NotFound.
-        """
+        """Return one event; raises NotFound."""
         ...
 
 
@@ -204,10 +195,7 @@ class SubscriptionStore(Protocol):
         ...
 
     async def subscription(self, account: str, subscription_id: SubscriptionId) -> Subscription:
-        """Return one.
-
-        Raises: NotFound.
-        """
+        """Return one; raises NotFound."""
         ...
 
     async def subscription_by_name(self, account: str, name: str) -> Subscription | None:
@@ -311,10 +299,7 @@ class DeliveryStore(Protocol):
         ...
 
     async def delivery(self, account: str, delivery_id: DeliveryId) -> DeliveryView:
-        """Return one.
-
-        Raises: NotFound.
-        """
+        """Return one; raises NotFound."""
         ...
 
     async def attempts(self, delivery_id: DeliveryId) -> list[AttemptRecord]:
@@ -354,6 +339,10 @@ class HealthStore(Protocol):
 
         Raises: Conflict when the key was used meanwhile.
         """
+        ...
+
+    async def shift_due(self, by: timedelta) -> None:
+        """Move every due time and lease, after the wall clock stepped against the monotonic one (6.19)."""
         ...
 
     async def counts(self) -> dict[str, int]:

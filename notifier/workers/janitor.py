@@ -15,6 +15,7 @@ from notifier.workers.schedule import Job
 
 _ANSWERS_KEPT = timedelta(days=7)
 _STEP = 1000
+_STEP_OF_CLOCK = timedelta(seconds=5)
 
 log = get_logger(__name__)
 
@@ -33,6 +34,7 @@ class Janitor:
         accounts: Collection[str],
     ) -> None:
         self._accounts = accounts
+        self._seen = clock.now(), clock.monotonic()
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
@@ -42,10 +44,22 @@ class Janitor:
     def jobs(self) -> tuple[Job, ...]:
         """Return what recurs, and how often."""
         return (
+            Job(name="clock", every_s=5, run=self.follow_clock),
             Job(name="expire", every_s=30, run=self.expire),
             Job(name="gauges", every_s=15, run=self.gauge),
             Job(name="prune", every_s=3600, run=self.prune, limit_s=600),
         )
+
+    async def follow_clock(self) -> None:
+        """Re-base due times and leases when the wall clock stepped: what was due in a minute still is (6.19)."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        passed_s = monotonic - self._seen[1]
+        step = now - self._seen[0] - timedelta(seconds=passed_s)
+        if abs(step) > _STEP_OF_CLOCK:
+            async with self._storage.writing() as tx:
+                await tx.shift_due(step)
+            log.warning("clock.stepped", step_s=round(step.total_seconds(), 1))
+        self._seen = now, monotonic
 
     async def expire(self) -> None:
         """End deliveries that are still owed at their expiry."""

@@ -48,6 +48,11 @@ class FakeClock:
             waiter.cancel()
             timer.cancel()
 
+    def step(self, seconds: float) -> None:
+        """Set the wall clock without time passing, as an operator or a resumed machine does."""
+        self._now += timedelta(seconds=seconds)
+        self._start += timedelta(seconds=seconds)
+
     async def advance(self, seconds: float) -> None:
         """Move on, waking each sleeper at its own instant and letting it run before the next."""
         end = self._now + timedelta(seconds=seconds)

@@ -3,7 +3,20 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Table, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Table,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from notifier.domain.order import Source, WatchState
@@ -11,11 +24,13 @@ from notifier.errors import Conflict
 from notifier.storage.records import RememberedAnswer, SourceHealth, SourceState
 from notifier.storage.repository.base import Rows
 from notifier.storage.tables import (
+    Whole,
     answers,
     api_keys,
     attempts,
     deliveries,
     events,
+    looks,
     snapshots,
     sources,
     watches,
@@ -91,6 +106,13 @@ class Health(Rows):
             await self._connection.execute(insert(answers), row)
         except IntegrityError:
             raise Conflict("this Idempotency-Key was used meanwhile; ask again for its answer") from None
+
+    async def shift_due(self, by: timedelta) -> None:
+        ms = literal(by // timedelta(milliseconds=1), Whole)
+        for column in (looks.c.next_poll_at, deliveries.c.due_at, deliveries.c.lease_until):
+            moved = update(column.table).where(column.is_not(None))
+            await self._connection.execute(moved.values({column: type_coerce(column, Whole) + ms}))
+        self.woken.looks = self.woken.deliveries = True
 
     async def counts(self) -> dict[str, int]:
         counted: dict[str, int] = {}
