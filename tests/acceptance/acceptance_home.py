@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from base64 import b64encode
@@ -24,7 +25,8 @@ from notifier.sandbox.serve import World
 
 KEY = "operator-key"
 MASTER_KEY = b64encode(bytes(range(32))).decode()
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
+_SAMPLE = re.compile(r"^(notifier_\S+) (\S+)$", re.MULTILINE)
 
 _CONFIG = """
 [server]
@@ -119,6 +121,12 @@ class Rest:
                 query["after"] = page["next_after"]
             else:
                 return items
+
+    async def samples(self) -> dict[str, float]:
+        """Return every sample of /metrics by its name with labels."""
+        async with self.http.get(f"{self.url}/metrics") as answer:
+            text = await answer.text()
+        return {name: float(value) for name, value in _SAMPLE.findall(text)}
 
     async def types(self, **query: Any) -> list[str]:
         """Return the types of the event log, in sequence."""
@@ -235,7 +243,12 @@ class Home:
             client() as http,
         ):
             url = await _address(process, errors)
-            yield Process(url=url, http=http, world=self.world, process=process, errors=errors)
+            daemon = Process(url=url, http=http, world=self.world, process=process, errors=errors)
+            try:
+                yield daemon
+            except BaseException as error:
+                error.add_note(f"the daemon said: {daemon.stderr[-4000:]}")
+                raise
 
 
 @dataclass

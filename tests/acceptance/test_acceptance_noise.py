@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from acceptance_home import eventually
+from acceptance_upstream import canned, paid
 
 from notifier.sandbox.faults import Fault, FaultKind
 from notifier.sandbox.scenario import Method, Refund, RefundOutcome, Step
@@ -52,6 +53,8 @@ async def test_noise_is_no_change(shop, world, kinds):
     await good_looks(shop, 4)
     world.sandbox.faults.clear()
     await good_looks(shop, 3)
+    if FaultKind.STALE not in kinds:
+        assert {(await shop.watched(order_id))["version"] for order_id in SCRIPTS} == {1}
     assert await shop.types() == told
 
     order = world.sandbox.find("of-offer")
@@ -60,18 +63,43 @@ async def test_noise_is_no_change(shop, world, kinds):
     assert (await shop.types())[len(told) :] == ["refund.created"]
 
 
-async def test_a_step_back_that_one_answer_shows_is_not_told_until_it_is_seen_again(shop, world, monkeypatch):
-    """A backend that lags shows the order as it was, and within one second its answers carry no evidence of age."""
+async def test_a_step_back_that_one_answer_shows_is_not_told_until_it_is_seen_again(home, monkeypatch):
+    """A backend that lags shows the order as it was, and nothing in its answer says how old it is."""
     monkeypatch.setattr("notifier.domain.cadence._SECOND_LOOK_S", 0.3)
-    await shop.subscribe()
-    order = world.sandbox.create("JP1", steps=())
-    await shop.register("JP1")
-    await shop.told("order.new")
-    world.sandbox.force(order, status="CHARGED")
-    await shop.told("order.charged")
-    world.sandbox.faults.add(Fault(kind=FaultKind.STALE, count=1))
-    await shop.good_looks("JP1", 4)
-    assert await shop.types() == ["order.new", "order.charged"]
+    new, charged = (paid("JP1", status=word, last_updated=None, txn_id=None) for word in ("NEW", "CHARGED"))
+    async with canned() as upstream:
+        upstream.bodies["JP1"] = new
+        home.settings = {"ACCOUNTS__SHOP__BASE_URL": upstream.url}
+        async with home.running() as shop:
+            await shop.subscribe()
+            await shop.register("JP1")
+            await shop.told("order.new")
+            upstream.bodies["JP1"] = charged
+            await shop.told("order.charged")
+            upstream.bodies["JP1"] = new
+            await eventually(
+                lambda: shop.watched("JP1"), until=lambda watch: watch["next_poll_why"] == "second_look"
+            )
+            upstream.bodies["JP1"] = charged
+            await shop.good_looks("JP1", 4)
+            assert await shop.types() == ["order.new", "order.charged"]
 
-    world.sandbox.faults.add(Fault(kind=FaultKind.STALE, count=None))
-    await eventually(shop.types, until=lambda types: types == ["order.new", "order.charged", "order.new"])
+            upstream.bodies["JP1"] = new
+            await eventually(
+                shop.types, until=lambda types: types == ["order.new", "order.charged", "order.new"]
+            )
+
+
+async def test_an_answer_older_than_what_is_known_is_never_believed(home, monkeypatch):
+    monkeypatch.setattr("notifier.domain.cadence._SECOND_LOOK_S", 0.05)
+    async with canned() as upstream:
+        home.settings = {"ACCOUNTS__SHOP__BASE_URL": upstream.url}
+        async with home.running() as shop:
+            await shop.subscribe()
+            await shop.register("JP1")
+            await shop.told("order.charged")
+            upstream.bodies["JP1"] = paid(
+                "JP1", status="AUTHORIZING", status_id=28, last_updated="2026-01-05T09:30:30Z"
+            )
+            await shop.good_looks("JP1", 6)
+            assert await shop.types() == ["order.charged"]

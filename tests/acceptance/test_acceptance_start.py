@@ -44,7 +44,7 @@ async def test_a_port_that_is_taken_is_named(home, shop):
     port = shop.url.rpartition(":")[2]
     home.settings = {"SERVER__PORT": port, "STORAGE__URL": f"sqlite:{home.directory / 'other.db'}"}
     home.write_config()
-    (line,) = await refused(home, "run", status=1)
+    (line,) = await refused(home, "run", status=2)
     assert port in line
     assert "in use" in line
 

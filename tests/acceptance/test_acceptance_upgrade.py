@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from notifier.domain.change import SCHEMA, VOCABULARIES, restrict
+from notifier.domain.change import SCHEMA, VOCABULARIES
 from notifier.sandbox.scenario import Method, Refund, RefundOutcome, Step
 from notifier.source import http, wire
+from support.older import restrict
 
 OLD = SCHEMA - 1
 STEPS = (
