@@ -23,6 +23,7 @@ from notifier.logs import get_logger
 from notifier.sandbox.serve import Settings, World, running
 from notifier.storage.records import Registration
 from notifier.templating import Templates
+from notifier.web.wording import step
 
 ACCOUNT = "sandbox"
 CALLBACKS = "sandbox-callbacks"
@@ -93,9 +94,9 @@ class Playground:
             order = data.get("order") or {}
             money = f"{order.get('currency', '')} {order.get('amount', '')}".strip()
             proof = "signature verified" if got.verified else "SIGNATURE NOT VERIFIED"
-            step = f"{data['previous'] or '·'} → {data['current']}"
+            went = step(data["previous"], data["current"])
             say(
-                f"callback  {data['order_id'] or '-':<20} {got.event_type:<28} {step:<40} {money:<14} {proof}"
+                f"callback  {data['order_id'] or '-':<20} {got.event_type:<28} {went:<40} {money:<14} {proof}"
             )
 
     async def _say_slack(self, say: Say) -> None:

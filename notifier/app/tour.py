@@ -17,10 +17,12 @@ from typing import Any
 
 import aiohttp
 
+from notifier.clock import SystemClock
 from notifier.sandbox.mailbox import Mail
 from notifier.sandbox.receiver import Failure, Received, SlackMessage
 from notifier.sandbox.scenario import Step
 from notifier.sandbox.serve import Settings, World, running
+from notifier.web.wording import line, moment, step
 
 _PATIENCE_S = 25.0
 _FIRST, _SECOND = "DEMO-1", "DEMO-2"
@@ -157,8 +159,8 @@ level = "warning"
         )  # fmt: skip
         assert self._daemon.stdout is not None
         async with asyncio.timeout(_PATIENCE_S):
-            async for line in self._daemon.stdout:
-                words = line.decode().split()
+            async for raw in self._daemon.stdout:
+                words = raw.decode().split()
                 if words[:1] == ["REST"]:
                     self._url = words[1]
                     return
@@ -191,7 +193,7 @@ level = "warning"
 
         got = await self._world.receiver.callbacks.wait_for(is_it, _PATIENCE_S)
         data = got.json()["data"]
-        return f"      {data['previous'] or '·'} → {data['current']}   webhook-id {got.headers['webhook-id']}"
+        return f"      {step(data['previous'], data['current'])}   webhook-id {got.headers['webhook-id']}"
 
     async def _slack(self, order_id: str) -> str:
         def is_it(message: SlackMessage) -> bool:
@@ -237,12 +239,13 @@ level = "warning"
         return f"      {len(numbers)} events, numbers 1 to {len(numbers)}, each received"
 
     async def _explain(self) -> str:
-        subscriptions = await self._call("GET", "/v1/subscriptions")
-        channels = {item["id"]: item["channel"] for item in subscriptions["items"]}
+        async with asyncio.timeout(_PATIENCE_S):
+            # What the receivers have got is on record a moment later.
+            while (await self._call("GET", f"/v1/deliveries?order_id={_SECOND}&state=pending"))["items"]:
+                await SystemClock().sleep(0.2)
         document = await self._call("GET", f"/v1/orders/{_SECOND}/timeline")
-        items = document["items"]
-        of = {item["id"]: channels[item["subscription"]] for item in items if item["kind"] == "delivery"}
-        lines = [f"      {item['at'][11:19]}  {_told(item, of)}" for item in items]
+        now = SystemClock().now()
+        lines = [f"      {moment(item['at'], now)}  {line(item, now).plain()}" for item in document["items"]]
         if not lines:
             raise TourError("the timeline is empty")
         return "\n".join(lines)
@@ -270,20 +273,3 @@ def _failed_then_paid() -> tuple[Step, ...]:
         Step(at_s=4, status="AUTHORIZATION_FAILED"),
         Step(at_s=9, status="CHARGED"),
     )
-
-
-def _told(item: dict[str, Any], channel_of: dict[str, str]) -> str:
-    match item["kind"]:
-        case "snapshot":
-            return f"snapshot   version {item['version']}: {item['status']}"
-        case "event":
-            return f"event      {item['type']}"
-        case "delivery":
-            return f"delivery   {channel_of[item['id']]:<8} {item['event_type']} {item['state']} ({item['reason']})"
-        case "attempt":
-            status = f" {item['http_status']}" if item["http_status"] else ""
-            return f"attempt {item['number']}  {channel_of[item['delivery']]:<8} {item['reason']}{status}"
-        case "next_poll":
-            return f"next poll  set by {item['why']}"
-        case kind:
-            return str(kind)

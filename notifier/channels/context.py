@@ -72,7 +72,7 @@ def _said(word: str) -> Callable[[Mapping[str, Any]], str]:
 
 
 _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "order.retried": _said("is being paid in a new attempt"),
+    "order.retried": _said("was tried again"),
     "order.late_success": _said("was paid after all"),
     "order.amount_mismatch": lambda data: f"has another {_member(data)} than expected: {data['current']}",
     "order.refunded": _said("is refunded in full"),
@@ -120,6 +120,8 @@ def _tone(kind: str, data: Mapping[str, Any]) -> Tone:
         return Tone.SYSTEM
     if word in _BAD or data["subject"] == Subject.CHARGEBACK:
         return Tone.BAD
+    if kind == "order.retried":
+        return Tone.PLAIN
     if data["subject"] == Subject.ORDER:
         return _TONES.get(data["phase"], Tone.PLAIN)
     return Tone.GOOD if word in _GOOD or word in {"success", "charged"} else Tone.PLAIN
@@ -132,7 +134,7 @@ def _facts(kind: str, data: Mapping[str, Any]) -> Iterator[Fact]:
     whole = money(order.get("amount"), order.get("currency")) if order.get("amount") else None
     part = money(row["amount"], row.get("currency") or order.get("currency")) if row.get("amount") else None
     detail = order.get("txn_detail") or {}
-    is_step = data["current"] and data["previous"]
+    is_step = data["current"] and data["previous"] and data["current"] != data["previous"]
     for label, value in (
         ("Amount", part or whole),
         (_step(kind, data), f"{data['previous']} → {data['current']}" if is_step else None),

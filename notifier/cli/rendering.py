@@ -1,6 +1,7 @@
 """`notifier render`: a template as it would be sent."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from notifier.config.model import Config
 
 _SAMPLE = "order.charged"
+_SUFFIX = re.compile(r"(\.json|\.subject\.txt|\.body\.(txt|html))?\.j2$")
 
 
 async def render(
@@ -28,7 +30,7 @@ async def render(
 ) -> None:
     """Print a template as it would be sent.
 
-    :param template: Channel and name: webhook/default, slack/default, email/default.
+    :param template: Channel and name: webhook/default, slack/default, email/default; default may be left out.
     :param event: A file with the event as JSON; without it a sample is taken.
     :param type: The type of the sample, such as refund.failure; order.charged by default.
     """
@@ -37,12 +39,13 @@ async def render(
     if event and type:
         raise Misuse("--event and --type exclude each other: the event has a type of its own")
     document = _event(event) if event else _sample(type or _SAMPLE)
-    name, _, chosen = template.partition("/")
+    name, _, chosen = _SUFFIX.sub("", template).partition("/")
+    chosen = chosen or "default"
     channels = channels_of(load(options.config, os.environ))
     channel = channels.get(name)
-    if channel is None or not chosen:
+    if channel is None:
         raise Misuse(
-            f"{template!r} is no template; write CHANNEL/NAME, where CHANNEL is {', '.join(channels)}"
+            f"{template!r} is no template; write CHANNEL or CHANNEL/NAME, where CHANNEL is {', '.join(channels)}"
         )
     try:
         body = channel.render(document, chosen)

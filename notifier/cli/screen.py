@@ -1,7 +1,8 @@
 """What people see on a terminal, and what programs read instead: foreign text can neither colour nor steer."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,7 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from notifier.clock import SystemClock
+from notifier.web.wording import moment
+
 _PIPE_WIDTH = 200
+_MOST_WIDTH, _GAP = 40, 2
 _COLOURS = {
     "active": "green", "delivered": "green", "succeeded": "green", "CHARGED": "green",
     "pending": "yellow", "held": "yellow", "paused": "yellow", "open": "yellow",
@@ -59,17 +64,51 @@ def show_json(document: Any) -> None:
     sys.stdout.flush()
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows under their columns."""
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+def show_table(columns: Sequence[str], items: Sequence[Mapping[str, Any]]) -> None:
+    """Print members of items as rows.
+
+    The columns stand by weight: where they do not fit, the last are left out, so that no id is cut.
+    """
+    out, now = console(), SystemClock().now()
+    rows = [[_short(name, item.get(name), now) for name in columns] for item in items]
+    widths = [
+        max(len(name), *(len(safe(row[place])) for row in rows), 0) for place, name in enumerate(columns)
+    ]
+    shown = _fitting(columns, widths, out.width)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in columns[:shown]:
+        table.add_column(name, overflow="fold", max_width=None if _is_id(name) else _MOST_WIDTH)
     for row in rows:
-        table.add_row(*map(coloured, row))
-    console().print(table)
+        table.add_row(*map(coloured, row[:shown]))
+    out.print(table)
+    if shown < len(columns):
+        note(f"[dim]Without {', '.join(columns[shown:])}: --json has all.[/]")
+
+
+def _short(name: str, value: Any, now: datetime) -> Any:
+    return moment(value, now) if name.endswith("_at") and value else value
+
+
+def _is_id(name: str) -> bool:
+    return name == "id" or name.endswith("_id")
+
+
+def _fitting(columns: Sequence[str], widths: Sequence[int], width: int) -> int:
+    """Return how many columns fit a width, one at least; only ids are never folded to fit."""
+    used = 0
+    for count, (name, wanted) in enumerate(zip(columns, widths, strict=True)):
+        used += wanted if _is_id(name) else min(wanted, _MOST_WIDTH)
+        if count and used > width:
+            return count
+        used += _GAP
+    return len(columns)
 
 
 def show_members(document: Mapping[str, Any]) -> None:
     """Print a document's members one a line, those without a value left out."""
-    table = Table("", "", box=None, show_header=False, pad_edge=False)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(overflow="fold", no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in document.items():
         if value is not None and value not in ([], {}):
             table.add_row(

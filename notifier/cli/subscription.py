@@ -11,7 +11,7 @@ from notifier.cli.screen import note, safe, show_json, show_members, show_table
 
 subscription = App(name="subscription", help="Subscriptions: who is told of what.")
 
-_COLUMNS = ("id", "name", "channel", "target", "events", "state", "managed", "order_id")
+_COLUMNS = ("id", "channel", "name", "state", "events", "target", "managed", "order_id")
 
 
 @subscription.command
@@ -32,7 +32,7 @@ async def add(
 ) -> None:
     """Subscribe; the signing secret of a webhook is shown this once.
 
-    :param channel: How it is sent.
+    :param channel: How it is sent: webhook, slack or email.
     :param target: An https address, a Slack channel's id or webhook address, or an e-mail address.
     :param event: A pattern of event types such as order.* or refund.failure; may be given again.
     :param name: A name of your own.
@@ -81,7 +81,7 @@ async def list_(
     if options.json:
         show_json(page)
         return
-    show_table(_COLUMNS, ([each.get(column) for column in _COLUMNS] for each in page["items"]))
+    show_table(_COLUMNS, page["items"])
     if page["next_cursor"]:
         note(f"[dim]The first {len(page['items'])}; --limit 0 shows all.[/]")
 

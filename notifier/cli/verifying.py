@@ -9,6 +9,10 @@ from notifier.cli.failure import FAILED
 from notifier.cli.options import COMMON, Common, Misuse
 from notifier.cli.screen import safe, say, show_json
 
+_FORMS = (
+    'give headers as lines, an empty line and the body, or JSON: {"headers": {…}, "body": "the body as text"}'
+)
+
 
 def verify(
     file: Annotated[Path, Parameter(validator=validators.Path(exists=True, dir_okay=False))],
@@ -54,9 +58,7 @@ def received(raw: bytes) -> tuple[dict[str, str], bytes]:
     head, separator, body = _split(raw)
     headers = dict(filter(None, map(_header, head.decode("latin-1").splitlines())))
     if not separator or not headers:
-        raise Misuse(
-            "the file should hold headers, an empty line, and the body; or JSON with headers and body"
-        )
+        raise Misuse(f"the file holds no callback; {_FORMS}")
     length = next((value for name, value in headers.items() if name.lower() == "content-length"), "")
     return headers, body[: int(length)] if length.isascii() and length.isdigit() else body
 
@@ -83,7 +85,7 @@ def _of_json(raw: bytes) -> tuple[dict[str, str], bytes]:
         pairs = headers.items() if isinstance(headers, dict) else headers
         named = {str(name): str(value[0] if isinstance(value, list) else value) for name, value in pairs}
     except (ValueError, KeyError, TypeError, IndexError):
-        raise Misuse('the file is no JSON of the form {"headers": {…}, "body": "…"}') from None
+        raise Misuse(f"the file is no JSON of a callback; {_FORMS}") from None
     if not isinstance(body, str):
         raise Misuse(
             "`body` should be the text as it was received; a parsed body cannot be verified byte for byte"

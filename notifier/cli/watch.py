@@ -15,7 +15,7 @@ watch = App(name="watch", help="The watchlist: which orders are looked at.")
 Initial = Literal["tell", "silent"]
 State = Literal["active", "paused", "settled", "not_found", "abandoned"]
 
-_COLUMNS = ("order_id", "state", "status", "phase", "version", "next_poll_at", "next_poll_why", "tags")
+_COLUMNS = ("order_id", "state", "status", "next_poll_at", "next_poll_why", "tags", "phase", "version")
 
 
 @watch.command
@@ -111,7 +111,7 @@ async def list_(
     if options.json:
         show_json(page)
         return
-    show_table(_COLUMNS, ([each.get(column) for column in _COLUMNS] for each in page["items"]))
+    show_table(_COLUMNS, page["items"])
     if page["next_cursor"]:
         note(f"[dim]The first {len(page['items'])}; --limit 0 shows all.[/]")
 

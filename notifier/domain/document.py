@@ -1,14 +1,14 @@
 """The outward form of orders and events: the upstream's own member names, money as decimal text (interface 4)."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from notifier.domain.event import Event
+from notifier.domain.event import Event, EventId
 from notifier.domain.instant import iso
 from notifier.domain.money import Money
-from notifier.domain.order import OrderId, Phase
-from notifier.domain.snapshot import Chargeback, Mandate, Offer, Order, Refund, Snapshot, Subject, Txn
+from notifier.domain.order import OrderId, Phase, Source
+from notifier.domain.snapshot import Chargeback, Mandate, Offer, Order, Reader, Refund, Snapshot, Subject, Txn
 
 Document = dict[str, Any]
 
@@ -105,60 +105,132 @@ def _row(row: Txn | Refund | Offer | Mandate | Chargeback) -> Document:
     return _known({names.get(name, name): _plain(getattr(row, name)) for name in row.__slots__})
 
 
+_SYSTEM = {
+    Subject.SOURCE,
+    Subject.INCIDENT,
+    Subject.SUBSCRIPTION,
+    Subject.DELIVERY,
+    Subject.HEARTBEAT,
+    Subject.TEST,
+}
+_SEEN_AT = datetime(2026, 11, 22, 10, 15, 30, 123_000, tzinfo=UTC)
+_ORDER_ID = OrderId("JP1636474794")
+_TXN_ID = f"sandboxmart-{_ORDER_ID}"
+_ARN = "74332746012345678901234"
+
+# What stands before a status word; nothing where a row is new.
+_BEFORE = {
+    "order.pending_vbv": "NEW",
+    "order.charged": "PENDING_VBV",
+    "order.authorization_failed": "PENDING_VBV",
+    "order.auto_refunded": "CHARGED",
+    "txn.charged": "PENDING_VBV",
+    "refund.pending": "MANUAL_REVIEW",
+    "refund.success": "PENDING",
+    "refund.failure": "PENDING",
+    "refund.manual_review": "PENDING",
+    "mandate.active": "CREATED",
+    "mandate.paused": "ACTIVE",
+    "mandate.revoked": "ACTIVE",
+    "mandate.failure": "CREATED",
+    "mandate.expired": "ACTIVE",
+    "offer.availed": "INITIATED",
+    "offer.refunded": "AVAILED",
+    "offer.partially_refunded": "AVAILED",
+    "offer.failed": "INITIATED",
+}
+
+# The types whose word is no status: member, before, after, and the status of the subject meanwhile.
+_DERIVED: dict[str, tuple[str, str | None, str, str | None]] = {
+    "order.retried": ("txn_id", f"{_TXN_ID}-1", f"{_TXN_ID}-2", "PENDING_VBV"),
+    "order.late_success": ("status", "AUTHORIZATION_FAILED", "CHARGED", "CHARGED"),
+    "order.amount_mismatch": ("amount", "500.00", "386.00", "CHARGED"),
+    "order.refunded": ("amount_refunded", None, "386.00", "CHARGED"),
+    "order.stuck": ("status", None, "PENDING_VBV", "PENDING_VBV"),
+    "refund.created": ("status", None, "PENDING", "PENDING"),
+    "refund.sent": ("sent_to_gateway", "false", "true", "PENDING"),
+    "refund.arn_available": ("arn", None, _ARN, "SUCCESS"),
+    "refund.overdue": ("status", "PENDING", "PENDING", "PENDING"),
+    "mandate.resumed": ("status", "PAUSED", "ACTIVE", "ACTIVE"),
+    "watch.settled": ("state", None, "settled", "CHARGED"),
+    "watch.not_found": ("state", None, "not_found", None),
+    "watch.abandoned": ("state", None, "abandoned", "PENDING_VBV"),
+    "source.failing": ("state", "ok", "timeout", None),
+    "source.refused": ("state", "ok", "refused", None),
+    "source.recovered": ("state", "failing", "after 312 s", None),
+}
+
+
 def sample_event_document(event_type: str) -> Document:
-    """Return a plausible document of a type, for checking and previewing templates."""
+    """Return a document of a type as it could really come, for checking and previewing templates."""
     subject = Subject(event_type.partition(".")[0])
-    is_of_order = subject in set(Subject) - {
-        Subject.SOURCE, Subject.INCIDENT, Subject.SUBSCRIPTION, Subject.DELIVERY, Subject.HEARTBEAT, Subject.TEST
-    }  # fmt: skip
+    member, previous, current, status = _sample_step(event_type, subject)
+    snapshot = _sample_snapshot(event_type, status) if status else None
+    is_of_order = subject not in _SYSTEM
+    event = Event(
+        id=EventId("evt_0123456789abcdef0123456789abcdef"),
+        type=event_type,
+        account="sandbox",
+        livemode=False,
+        subject=subject,
+        subject_id=_sample_subject_id(subject),
+        observed_at=_SEEN_AT,
+        order_id=_ORDER_ID if is_of_order else None,
+        order_version=3 if snapshot else 0,
+        source=Source.ORDER if is_of_order or subject is Subject.SOURCE else None,
+        field=member,
+        previous=previous,
+        current=current,
+        phase=snapshot.order.phase if snapshot else Phase.UNKNOWN if is_of_order else None,
+        not_before=_SEEN_AT - timedelta(seconds=2) if snapshot else None,
+    )
+    return event_document(event, 1042, order_document(_ORDER_ID, snapshot) if snapshot else None)
+
+
+def _sample_step(event_type: str, subject: Subject) -> tuple[str | None, str | None, str | None, str | None]:
+    if event_type in _DERIVED:
+        return _DERIVED[event_type]
+    if subject in _SYSTEM:
+        return None, None, None, None
+    status = event_type.rpartition(".")[2].upper()
+    return "status", _BEFORE.get(event_type), status, status
+
+
+def _sample_subject_id(subject: Subject) -> str | None:
+    if subject is Subject.SOURCE:
+        return Source.ORDER
+    is_nameless = subject in {Subject.ORDER, Subject.WATCH, Subject.HEARTBEAT}
+    return None if is_nameless else f"{subject}-sample"
+
+
+def _sample_snapshot(event_type: str, status: str) -> Snapshot:
+    """Return a paid order with one row of the subject in its status, or the order itself in that status."""
+    subject = Subject(event_type.partition(".")[0])
+    amount, part, name = Money(38_600, "INR"), Money(18_600, "INR"), f"{subject}-sample"
+    attempt = 2 if event_type == "order.retried" else 1
+    refund = Refund(id=name, status=status, amount=part, arn=_ARN if status == "SUCCESS" else None)
+    if event_type == "order.refunded":
+        refund = Refund(id="refund-sample", status="SUCCESS", amount=amount)
     order = Order(
-        status="CHARGED",
-        amount=Money(38_600, "INR"),
+        status=status if subject in {Subject.ORDER, Subject.WATCH} else "CHARGED",
+        amount=amount,
         currency="INR",
-        effective_amount=Money(38_600, "INR"),
-        txn_id="sandboxmart-JP1636474794-1",
-        attempt=1,
+        effective_amount=amount,
+        txn_id=f"{_TXN_ID}-{attempt}",
+        attempt=attempt,
         payment_method_type="UPI",
         payment_method="UPI",
         gateway="RAZORPAY",
-        resp_code="TXN_SUCCESS",
     )
-    subject_id = None if subject in {Subject.ORDER, Subject.WATCH} else f"{subject}-sample"
-    return {
-        "id": "evt_0123456789abcdef0123456789abcdef",
-        "type": event_type,
-        "timestamp": "2026-11-22T10:15:30.123Z",
-        "schema": SCHEMA,
-        "livemode": False,
-        "data": {
-            "account": "sandbox",
-            "order_id": "JP1636474794" if is_of_order else None,
-            "sequence": 1042,
-            "order_version": 3 if is_of_order else 0,
-            "position": 1,
-            "positions": 1,
-            "source": "order" if is_of_order else None,
-            "subject": subject,
-            "subject_id": subject_id,
-            "field": "status",
-            "previous": "PENDING_VBV",
-            "current": event_type.rpartition(".")[2].upper(),
-            "phase": Phase.SUCCEEDED if is_of_order else None,
-            "observed_at": "2026-11-22T10:15:30.123Z",
-            "not_before": "2026-11-22T10:15:28.001Z",
-            "initial": False,
-            "order": _sample_order(order) if is_of_order else None,
-        },
-    }
-
-
-def _sample_order(order: Order) -> Document:
-    return {"order_id": "JP1636474794"} | _known(
-        {
-            name: _plain(getattr(order, name))
-            for name in order.__slots__
-            if name not in {"gateway", "txn_flow_type"}
-        }
+    return Snapshot(
+        source=Source.ORDER,
+        reader=Reader(schema=SCHEMA, version="2023-06-30"),
+        order=order,
+        txns=(Txn(id=name, status=status, amount=part, gateway="PAYU"),) if subject is Subject.TXN else (),
+        refunds=(refund,) if subject is Subject.REFUND or event_type == "order.refunded" else (),
+        offers=(Offer(id=name, offer_code="FIRST", status=status),) if subject is Subject.OFFER else (),
+        mandate=Mandate(id=name, status=status) if subject is Subject.MANDATE else None,
+        chargebacks=(Chargeback(id=name, status=status),) if subject is Subject.CHARGEBACK else (),
     )
 
 

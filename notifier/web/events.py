@@ -24,7 +24,9 @@ async def index(call: Call) -> Answer:
 
 
 async def read(call: Call) -> Answer:
-    """Show one event."""
+    """Show one event; `stream` is no id, the word is kept for a later version."""
+    if call.id == "stream":
+        raise NotFound("the stream of events is not in this version; poll GET /v1/events?after=SEQUENCE")
     async with call.services.storage.reading() as tx:
         logged = await tx.event(EventId(call.id))
     if logged.event.account != call.account:

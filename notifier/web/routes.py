@@ -1,7 +1,10 @@
 """Every call there is, one line each."""
 
+from aiohttp.web import StreamResponse
+
+from notifier.errors import NotFound
 from notifier.web import bulk, deliveries, events, health, orders, page, subscriptions, watches
-from notifier.web.routing import NDJSON_TYPES, Route
+from notifier.web.routing import NDJSON_TYPES, Answer, Call, Handler, Route
 from notifier.web.shapes import (
     AccountQuery,
     DeliveryQuery,
@@ -21,17 +24,30 @@ _WATCH = "/v1/watches/{order_id}"
 _ORDER = "/v1/orders/{order_id}"
 _SUBSCRIPTION = "/v1/subscriptions/{id}"
 
+
+def _asked(handler: Handler) -> Handler:
+    """Say of an order that is not there the id that was asked for; storage knows the folded one alone."""
+
+    async def handle(call: Call) -> Answer | StreamResponse:
+        try:
+            return await handler(call)
+        except NotFound as error:
+            raise NotFound(str(error).replace(repr(call.order_key), repr(call.order_id), 1)) from None
+
+    return handle
+
+
 ROUTES = (
     Route("POST", "/v1/watches", watches.register, AccountQuery, NewWatch, success=(200, 201)),
     Route("POST", "/v1/watches/bulk", bulk.bulk, AccountQuery, takes=NDJSON_TYPES),
     Route("GET", "/v1/watches", watches.index, WatchQuery),
-    Route("GET", _WATCH, watches.read, AccountQuery),
-    Route("PATCH", _WATCH, watches.amend, AccountQuery, WatchPatch),
-    Route("DELETE", _WATCH, watches.remove, AccountQuery, success=(204,)),
-    Route("POST", f"{_WATCH}/poll", watches.poll, AccountQuery, Scoped, success=(202,)),
-    Route("GET", _ORDER, orders.read, AccountQuery),
-    Route("GET", f"{_ORDER}/snapshots", orders.snapshots, SnapshotQuery),
-    Route("GET", f"{_ORDER}/timeline", orders.timeline, AccountQuery),
+    Route("GET", _WATCH, _asked(watches.read), AccountQuery),
+    Route("PATCH", _WATCH, _asked(watches.amend), AccountQuery, WatchPatch),
+    Route("DELETE", _WATCH, _asked(watches.remove), AccountQuery, success=(204,)),
+    Route("POST", f"{_WATCH}/poll", _asked(watches.poll), AccountQuery, Scoped, success=(202,)),
+    Route("GET", _ORDER, _asked(orders.read), AccountQuery),
+    Route("GET", f"{_ORDER}/snapshots", _asked(orders.snapshots), SnapshotQuery),
+    Route("GET", f"{_ORDER}/timeline", _asked(orders.timeline), AccountQuery),
     Route("POST", "/v1/subscriptions", subscriptions.create, AccountQuery, NewSubscription, success=(201,)),
     Route("GET", "/v1/subscriptions", subscriptions.index, ListQuery),
     Route("GET", _SUBSCRIPTION, subscriptions.read, AccountQuery),

@@ -11,6 +11,8 @@ from notifier.domain.instant import iso
 from notifier.domain.money import Money
 from notifier.domain.order import Source
 from notifier.domain.snapshot import Row, Snapshot
+from notifier.domain.subscription import SubscriptionId
+from notifier.errors import NotFound
 from notifier.storage.contract import Transaction
 from notifier.storage.records import DeliveryView, LoggedEvent, StoredSnapshot, Watch
 from notifier.web.documents import attempt_document, delivery_document, instant
@@ -31,17 +33,32 @@ async def story(tx: Transaction, watch: Watch) -> tuple[list[Document], bool]:
     snapshots, events, deliveries = await _history(tx, watch)
     entries = [_registered(watch), *_snapshots(snapshots)]
     entries += [_entry(each.event.observed_at, "event", **_event(each)) for each in events]
+    told = await _told(tx, watch.account, {view.subscription_id for view in deliveries})
     # Deliveries are read newest first.
     for view in reversed(deliveries):
-        entries.append(_entry(view.delivery.created_at, "delivery", **delivery_document(view)))
+        to = told[view.subscription_id]
+        entries.append(_entry(view.delivery.created_at, "delivery", **delivery_document(view), **to))
+        about = {"delivery": view.delivery.id, "event_type": view.event_type, **to}
         entries += [
-            _entry(attempt.started_at, "attempt", delivery=view.delivery.id, **attempt_document(attempt))
+            _entry(attempt.started_at, "attempt", **about, **attempt_document(attempt))
             for attempt in await tx.attempts(view.delivery.id)
         ]
-    entries += _polls(watch)
+    entries += _polls(watch, last=max(at for at, _ in entries))
     entries.sort(key=lambda entry: entry[0])
     is_complete = all(len(rows) < _MOST for rows in (snapshots, events, deliveries))
     return [document for _, document in entries], is_complete
+
+
+async def _told(tx: Transaction, account: str, ids: set[SubscriptionId]) -> dict[SubscriptionId, Document]:
+    """Return name and channel of each subscription, none of one that is gone."""
+    told: dict[SubscriptionId, Document] = {}
+    for each in ids:
+        try:
+            found = await tx.subscription(account, each)
+            told[each] = {"subscription_name": found.name, "channel": found.channel}
+        except NotFound:
+            told[each] = {"subscription_name": None, "channel": None}
+    return told
 
 
 async def _history(
@@ -88,20 +105,20 @@ def _registered(watch: Watch) -> _Entry:
     )
 
 
-def _polls(watch: Watch) -> list[_Entry]:
+def _polls(watch: Watch, *, last: datetime) -> list[_Entry]:
+    """Return what polling came to and what is next.
+
+    Only a good answer has an instant that is kept: without one the count stands with the next poll, or, when there
+    is none, at the `last` that happened.
+    """
+    count = {"polls": watch.polls, "failures": watch.failures, "error": watch.last_error}
+    polled_at, next_at = watch.last_polled_at, watch.next_poll_at
     entries = []
-    if watch.last_polled_at is not None:
-        entries.append(
-            _entry(
-                watch.last_polled_at,
-                "polled",
-                polls=watch.polls,
-                failures=watch.failures,
-                error=watch.last_error,
-            )
-        )
-    if watch.next_poll_at is not None:
-        entries.append(_entry(watch.next_poll_at, "next_poll", why=watch.next_poll_why))
+    if polled_at is not None or (watch.polls and next_at is None):
+        entries.append(_entry(polled_at or last, "polled", **count))
+    if next_at is not None:
+        more = count if polled_at is None and watch.polls else {}
+        entries.append(_entry(next_at, "next_poll", why=watch.next_poll_why, **more))
     return entries
 
 

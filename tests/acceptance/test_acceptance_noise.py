@@ -20,20 +20,21 @@ NOISE = [
 _DONE = Refund(
     unique_request_id="R1", amount=10_000, asked_s=0, changed_s=0, status="SUCCESS", sent_to_gateway=True
 )
-_OPEN = Refund(unique_request_id="R2", amount=5_000, asked_s=0, changed_s=0.01)
+_OPEN = Refund(unique_request_id="R2", amount=5_000, asked_s=0, changed_s=0.001)
 STEPS = (
     Step(at_s=0, status="CHARGED"),
     Step(at_s=0, refund=_DONE),
-    Step(at_s=0.01, refund=_OPEN),
+    Step(at_s=0.001, refund=_OPEN),
 )
 SCRIPTS = {"of-mandate": "mandate_revoked", "of-offer": "offer"}
 
 
 async def refunded(shop, world):
     """Watch two charged orders with refunds, one with a mandate and one with an offer, until both were told."""
-    await shop.subscribe()
     for order_id, script in SCRIPTS.items():
         world.sandbox.create(order_id, amount=38_600, script=script, method=Method.CARD, steps=STEPS)
+    await shop.subscribe()
+    for order_id in SCRIPTS:
         await shop.register(order_id)
     for order_id in SCRIPTS:
         await shop.told("refund.success", order_id)

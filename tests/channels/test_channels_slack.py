@@ -50,6 +50,12 @@ def test_a_refund_tells_its_own_amount_before_the_orders():
     assert "🔴" in read[0]
 
 
+def test_another_attempt_is_no_good_news_yet():
+    assert message("order.retried", phase="succeeded")["text"].startswith(
+        "🔵 Order JP1636474794 was tried again"
+    )
+
+
 def test_news_of_the_notifier_looks_unlike_an_order():
     assert message("order.charged")["blocks"][0]["type"] == "header"
     system = message("source.failing", order=None)["blocks"][0]

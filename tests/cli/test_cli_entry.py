@@ -91,10 +91,9 @@ def test_an_interrupt_ends_quietly_with_130(tmp_path):
         "    async def get(self, path, **query):\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "        await c.SystemClock().sleep(30)\n"
-        "async def read(self, after, limit, *, follow):\n"
+        "async def end(self):\n"
         "    await Asked().get('')\n"
-        "    yield\n"
-        "reading.Log.read = read\n"
+        "reading.Log.end = end\n"
         "sys.exit(main(['events', '--follow', '--url', 'http://127.0.0.1:9']))\n"
     )
     ran = subprocess.run(

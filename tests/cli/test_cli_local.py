@@ -51,7 +51,12 @@ async def test_a_mail_is_shown_with_subject_and_both_bodies(cli):
     assert set(msgspec.json.decode(body)) == {"subject", "text", "html"}
 
 
-@pytest.mark.parametrize(("name", "status"), [("webhook", 2), ("fax/default", 2), ("webhook/absent", 1)])
+@pytest.mark.parametrize("name", ["slack", "slack/default.json.j2", "slack/default.j2"])
+async def test_a_template_may_be_named_as_its_file_or_by_its_channel_alone(cli, name):
+    assert (await cli("render", name)).json == (await cli("render", "slack/default")).json
+
+
+@pytest.mark.parametrize(("name", "status"), [("fax", 2), ("fax/default", 2), ("webhook/absent", 1)])
 async def test_a_template_that_is_not_there_is_told(cli, name, status):
     assert (await cli("render", name)).status == status
 

@@ -92,6 +92,9 @@ async def test_a_file_that_is_no_callback_is_wrong_use(cli, text, tmp_path):
     (tmp_path / "callback").write_text(text)
     ran = await cli("verify", "--secret", SECRET, "callback")
     assert (ran.status, ran.out) == (2, "")
+    assert "parsed" in text or all(
+        form in ran.err for form in ("headers as lines", '{"headers": {…}, "body"')
+    )
 
 
 async def test_a_missing_file_is_wrong_use(cli):

@@ -15,7 +15,7 @@ from notifier.channels.webhook.signature import new_secret
 from notifier.config.model import SCHEDULE, Delivery
 from notifier.config.secret import Secret
 from notifier.domain.document import SAMPLE_TYPES, SCHEMA, event_document
-from notifier.domain.event import _DERIVED_SLUGS
+from notifier.domain.event import DERIVED_SLUGS
 from notifier.domain.order import Phase, WatchState, known_statuses, phase_of
 from notifier.domain.snapshot import Subject
 from notifier.storage.records import Lanes
@@ -48,7 +48,7 @@ def _told_by_name() -> set[str]:
         for node in _outside_of_logs(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and form.fullmatch(node.value)
     }
-    derived = {f"{subject}.{word}" for subject, slugs in _DERIVED_SLUGS.items() for word in slugs}
+    derived = {f"{subject}.{word}" for subject, slugs in DERIVED_SLUGS.items() for word in slugs}
     ended = {f"watch.{state}" for state in (WatchState.SETTLED, WatchState.ABANDONED, WatchState.NOT_FOUND)}
     return constants | derived | ended
 

@@ -14,6 +14,7 @@ _EXPLAINED = "      hh:mm:ss"
 
 def _blanked(text: str) -> list[str]:
     text = re.sub(r"evt_[0-9a-f]{32}", "evt_…", text)
+    text = re.sub(r"\b\d+ ms\b", "… ms", re.sub(r"\b\d+ times\b", "… times", text))
     return re.sub(r"\b\d\d:\d\d:\d\d\b", "hh:mm:ss", text).rstrip().splitlines()
 
 

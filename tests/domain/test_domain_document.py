@@ -198,5 +198,33 @@ def test_samples_speak_of_an_order_where_the_type_does():
     assert sample_event_document("order.new")["data"]["subject_id"] is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "field", "previous", "current", "phase"),
+    [
+        ("order.new", "status", None, "NEW", "open"),
+        ("order.authorization_failed", "status", "PENDING_VBV", "AUTHORIZATION_FAILED", "failed"),
+        ("order.amount_mismatch", "amount", "500.00", "386.00", "succeeded"),
+        ("order.stuck", "status", None, "PENDING_VBV", "open"),
+        ("refund.failure", "status", "PENDING", "FAILURE", "succeeded"),
+        ("watch.not_found", "state", None, "not_found", "unknown"),
+        ("heartbeat", None, None, None, None),
+        ("test.ping", None, None, None, None),
+    ],
+)
+def test_a_sample_tells_what_could_really_happen(kind, field, previous, current, phase):
+    data = sample_event_document(kind)["data"]
+    assert (data["field"], data["previous"], data["current"], data["phase"]) == (
+        field, previous, current, phase
+    )  # fmt: skip
+    assert data["initial"] is False
+
+
+def test_a_sample_has_the_row_it_speaks_of():
+    (refund,) = sample_event_document("refund.failure")["data"]["order"]["refunds"]
+    assert (refund["unique_request_id"], refund["status"]) == ("refund-sample", "FAILURE")
+    assert sample_event_document("mandate.resumed")["data"]["order"]["mandate"]["mandate_status"] == "ACTIVE"
+    assert sample_event_document("order.stuck")["data"]["order"]["status"] == "PENDING_VBV"
+
+
 def test_there_is_a_sample_of_every_subject():
     assert {kind.partition(".")[0] for kind in SAMPLE_TYPES} == set(Subject)

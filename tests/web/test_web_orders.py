@@ -12,6 +12,7 @@ from notifier.domain.instant import seconds
 from notifier.domain.order import order_key
 from notifier.storage.records import AttemptRecord, Claim, Lanes
 from notifier.storage.telling import tell
+from notifier.web.timeline import story
 from support.builders import a_snapshot, an_order
 from support.clock import START
 
@@ -116,10 +117,26 @@ async def test_a_timeline_tells_everything_in_order(api, storage, seen: Seen):
     assert "amount" not in changes
     assert by_kind["attempt"]["reason"] == "http_status"
     assert by_kind["event"]["type"] == "order.charged"
+    for kind in ("delivery", "attempt"):
+        assert (by_kind[kind]["channel"], by_kind[kind]["subscription_name"]) == ("webhook", None)
+        assert by_kind[kind]["event_type"]
+
+
+@pytest.mark.parametrize(("next_poll_at", "kind"), [(START, "next_poll"), (None, "polled")])
+async def test_a_timeline_of_an_order_never_found_says_why(api, storage, next_poll_at, kind):
+    await api.post("/v1/watches", {"order_id": "JP1"})
+    async with storage.reading() as tx:
+        watch = await tx.watch("shop", order_key("JP1"))
+        never = replace(watch, next_poll_at=next_poll_at, polls=4, failures=4, last_error="not_found")
+        entries, _ = await story(tx, never)
+    (entry,) = [each for each in entries if each["kind"] == kind]
+    assert (entry["polls"], entry["failures"], entry["error"]) == (4, 4, "not_found")
 
 
 async def test_a_timeline_of_an_unknown_order_is_not_found(api):
-    assert (await api.get("/v1/orders/nope/timeline")).status == 404
+    unknown = await api.get("/v1/orders/Nope/timeline")
+    assert unknown.status == 404
+    assert "order 'Nope'" in unknown.body["detail"]
     assert (await api.get("/v1/orders/nope/snapshots")).status == 404
 
 
@@ -132,6 +149,12 @@ async def test_events_read_exactly_as_they_are_pushed(api, storage, seen: Seen):
     pushed = event_document(logged.event, 1, order_document(logged.event.order_id, a_snapshot()))
     assert answer == {"items": [pushed], "next_after": 1}
     assert (await api.get(f"/v1/events/{logged.event.id}")).body == pushed
+
+
+async def test_the_stream_of_events_is_said_to_be_missing_from_this_version(api):
+    answer = await api.get("/v1/events/stream")
+    assert (answer.status, answer.body["code"]) == (404, "not_found")
+    assert "not in this version" in answer.body["detail"]
 
 
 async def test_events_page_by_sequence_and_are_filtered(api, seen: Seen):
