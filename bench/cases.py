@@ -328,7 +328,7 @@ async def _owe(storage: Storage, port: int) -> None:
                 lanes=Lanes(),
                 new_id=lambda: uuid.uuid4().hex,
             )
-            await tx.end_watch(watch.id, watch.state)
+            await tx.end_watch(watch.id, watch.state, unless_asked_after=now)
 
 
 CASES: dict[str, Callable[[int], Awaitable[Figures]]] = {

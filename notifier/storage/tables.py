@@ -233,13 +233,14 @@ deliveries = _table(
     UniqueConstraint("subscription_id", "event_id", "replay_id"),
     Index("deliveries_account", "account", "seq"),
     Index("deliveries_event", "event_id"),
-    Index("deliveries_age", "finished_at"),
 )
 _pending = deliveries.c.state == "pending"
 _owed = deliveries.c.state.in_(["pending", "held"])
-_index("deliveries_due", deliveries.c.due_at, deliveries.c.subscription_id, where=_pending)
+_index("deliveries_due", deliveries.c.due_at, where=_pending)
+_index("deliveries_line", deliveries.c.subscription_id, deliveries.c.due_at, where=_pending)
 _index("deliveries_lane", deliveries.c.subscription_id, deliveries.c.watch_id, deliveries.c.seq, where=_owed)
 _index("deliveries_expiry", deliveries.c.expires_at, where=_owed)
+_index("deliveries_age", deliveries.c.finished_at, where=deliveries.c.finished_at.is_not(None))
 
 attempts = _table(
     "attempts",

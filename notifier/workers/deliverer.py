@@ -11,28 +11,26 @@ Each subscription has a line of its own with few senders, so a slow target fills
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from notifier.channels.contract import Address, Channel, Parcel
 from notifier.clock import Clock
 from notifier.domain.delivery import Delivery, Outcome, Reason, Verdict, advance, expire
-from notifier.domain.document import event_document, order_document
 from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
-from notifier.errors import NotFound, TemplateError
+from notifier.errors import NotFound
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import AttemptRecord, Claim, DueDelivery, Lanes
-from notifier.templating import SHIPPED
+from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
 from notifier.workers.pace import Pace
 
 _LARGEST_CLAIM = 200
 _LONGEST_SLEEP_S = 30.0
 _RECORDING_S = 60.0
-_DEFAULT = "default"
 
 log = get_logger(__name__)
 
@@ -112,6 +110,7 @@ class Deliverer:
         self._lines: dict[SubscriptionId, _Line] = {}
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._outstanding = 0
+        self._is_more = False
         self._bell = storage.signals.deliveries.listener()
         self._recorder = GroupCommit[_Result](
             self.name,
@@ -140,14 +139,9 @@ class Deliverer:
     async def _turn(self, senders: asyncio.TaskGroup) -> None:
         """Claim what is due, or sleep until something is."""
         self._bell.clear()
-        busy = [key for key, line in self._lines.items() if self._is_busy(line)]
-        async with self._storage.reading() as tx:
-            next_at = await tx.next_delivery_at(busy=busy)
-        now = self._clock.now()
-        if self._is_full or next_at is None or next_at > now:
-            wait_s = _LONGEST_SLEEP_S
-            if not self._is_full and next_at is not None:
-                wait_s = min(wait_s, (next_at - now).total_seconds())
+        busy = {key for key, line in self._lines.items() if self._is_busy(line)}
+        wait_s = _LONGEST_SLEEP_S if self._is_full else await self._wait_s(busy)
+        if wait_s > 0:
             await self._clock.wait(self._bell, wait_s)
             return
         claimed = await self._claim(busy)
@@ -157,14 +151,33 @@ class Deliverer:
             # Due by its column, held back by its lane or its line: whatever ends next will wake us.
             await self._clock.wait(self._bell, 1.0)
 
-    async def _claim(self, busy: Sequence[SubscriptionId]) -> list[_Claimed]:
+    async def _wait_s(self, busy: Collection[SubscriptionId]) -> float:
+        """Return how long nothing comes due; after a claim that found plenty it is not worth asking."""
+        if self._is_more:
+            return 0.0
+        async with self._storage.reading() as tx:
+            next_at = await tx.next_delivery_at(busy=busy)
+        if next_at is None:
+            return _LONGEST_SLEEP_S
+        return min(_LONGEST_SLEEP_S, (next_at - self._clock.now()).total_seconds())
+
+    def _room(self) -> int:
+        """Return how many to claim at most: what the lines that are not busy have room for, or one empty line."""
+        left = [self._limits.line_length - line.outstanding for line in self._lines.values()]
+        free = sum(room for room in left if room * 2 >= self._limits.line_length)
+        return min(_LARGEST_CLAIM, free or self._limits.line_length)
+
+    async def _claim(self, busy: Collection[SubscriptionId]) -> list[_Claimed]:
         now = self._clock.now()
-        lanes = self._limits.lanes
+        lanes, limit, token = self._limits.lanes, self._room(), uuid.uuid4().hex
         async with self._storage.writing() as tx:
-            due = await tx.due_deliveries(now=now, limit=_LARGEST_CLAIM, lanes=lanes, busy=busy)
+            due = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
+            self._is_more = len(due) == limit
             await self._close_past(tx, due, now)
+            wanted_due = [each for each in self._within_lines(due) if not self._is_past(each, now)]
+            bodies = bodies_of(wanted_due, self._channels, self._metrics)
             wanted = [
-                self._hold(each, now) for each in self._within_lines(due) if not self._is_past(each, now)
+                self._hold(each, body, now, token) for each, body in zip(wanted_due, bodies, strict=True)
             ]
             held = [each for each in wanted if isinstance(each, tuple)]
             broken = [each for each in wanted if isinstance(each, Delivery)]
@@ -227,10 +240,11 @@ class Deliverer:
         if closed:
             await tx.record_attempts(closed, now=now, lanes=self._limits.lanes)
 
-    def _hold(self, due: DueDelivery, now: datetime) -> tuple[DueDelivery, Claim] | Delivery:
+    def _hold(
+        self, due: DueDelivery, body: bytes | None, now: datetime, token: str
+    ) -> tuple[DueDelivery, Claim] | Delivery:
         """Return the claim with its frozen body, or the delivery put off because nothing could be rendered."""
         delivery = due.delivery
-        body = due.body if due.body is not None else self._render(due)
         if body is None:
             fault = Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.RENDER_ERROR)
             return advance(delivery, fault, now=now, schedule=self._schedule(due), roll=self._clock.roll())
@@ -240,28 +254,9 @@ class Deliverer:
             attempt=delivery.attempts + 1,
             body=body,
             lease_until=now + timedelta(seconds=self._limits.lease_s),
-            token=uuid.uuid4().hex,
+            token=token,
         )
         return due, claim
-
-    def _render(self, due: DueDelivery) -> bytes | None:
-        logged, subscription = due.logged, due.subscription
-        channel = self._channels[subscription.channel]
-        order = None
-        if logged.snapshot is not None and logged.event.order_id is not None:
-            order = order_document(logged.event.order_id, logged.snapshot)
-        document = event_document(logged.event, logged.sequence, order)
-        if due.skipped:
-            document["data"]["skipped"] = list(due.skipped)
-        for template in dict.fromkeys((subscription.template, None, _DEFAULT, SHIPPED)):
-            try:
-                return channel.render(document, template)
-            except TemplateError as error:
-                log.error(
-                    "template.failed", subscription=subscription.id, template=template, error=str(error)
-                )
-                self._metrics.loop_errors_total.labels("render").inc()
-        return None
 
     def _enqueue(self, claimed: _Claimed, senders: asyncio.TaskGroup) -> None:
         subscription = claimed.due.subscription

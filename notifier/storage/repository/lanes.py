@@ -34,6 +34,7 @@ from notifier.storage.tables import Instant, Whole, deliveries, subscriptions
 # Written out: bound lists cannot be executed for many rows at once, and the index speaks of these very words.
 _OWED_STATES: tuple[ColumnElement[str], ...] = (literal_column("'pending'"), literal_column("'held'"))
 OWED = deliveries.c.state.in_(_OWED_STATES)
+PENDING = deliveries.c.state == _OWED_STATES[0]
 
 _earlier = deliveries.alias("earlier")
 _is_earlier = and_(
@@ -49,6 +50,9 @@ _ordering = (
     .correlate(deliveries)
     .scalar_subquery()
 )
+
+HAS_AHEAD = exists().where(_is_earlier)
+"""Whether an earlier one of its lane is still owed."""
 
 
 def _is_blocked() -> ColumnElement[bool]:
@@ -73,6 +77,15 @@ def lane_parameters(lanes: Lanes, now: datetime) -> dict[str, Any]:
         "young_since": now - seconds(lanes.hold_s),
     }
 
+
+_later = deliveries.alias("later")
+HAS_BEHIND = exists().where(
+    _later.c.subscription_id == deliveries.c.subscription_id,
+    _later.c.watch_id == deliveries.c.watch_id,
+    _later.c.seq > deliveries.c.seq,
+    _later.c.state.in_(_OWED_STATES),
+)
+"""Whether a later one of its lane is owed, so that there is somebody to let go."""
 
 _lapses = (
     select(type_coerce(func.max(_earlier.c.created_at), Whole) + bindparam("hold_ms", type_=Whole))

@@ -1,20 +1,20 @@
 """Claims, what became of them, and deliveries as people read them."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, insert, literal, or_, select, update
+from sqlalchemy import bindparam, case, func, insert, literal, null, or_, select, type_coerce, update
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import EventId
+from notifier.domain.instant import to_ms
 from notifier.domain.order import OrderKey
 from notifier.domain.subscription import SubscriptionId
 from notifier.errors import NotFound
 from notifier.storage.records import AttemptRecord, Claim, DeliveryView, Lanes
 from notifier.storage.repository.base import AnyRow, Rows
-from notifier.storage.repository.lanes import OWED, let_next_go
+from notifier.storage.repository.lanes import HAS_BEHIND, OWED, let_next_go
 from notifier.storage.repository.owing import delivery_of
 from notifier.storage.tables import Instant, Whole, attempts, deliveries, events, subscriptions
 
@@ -29,13 +29,20 @@ _STANDING = (
         deliveries.c.state,
         deliveries.c.reason,
         deliveries.c.attempts,
-        deliveries.c.lease_until,
+        type_coerce(deliveries.c.lease_until, Whole).label("lease_until"),
         deliveries.c.token,
         deliveries.c.sequence,
+        HAS_BEHIND.label("has_behind"),
     )
     .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
     .with_for_update()
 )
+_SEQUENCES = (
+    select(subscriptions.c.id, subscriptions.c.sequence)
+    .where(subscriptions.c.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update()
+)
+_RAISE = update(subscriptions).where(subscriptions.c.id == bindparam("of")).values(sequence=bindparam("last"))
 _CLAIM = (
     update(deliveries)
     .where(deliveries.c.seq == bindparam("of"))
@@ -44,8 +51,8 @@ _CLAIM = (
         body=func.coalesce(deliveries.c.body, bindparam("frozen", type_=deliveries.c.body.type)),
         sequence=bindparam("numbered", type_=Whole),
         # A claim that nobody ends comes due again by itself.
-        lease_until=bindparam("until", type_=Instant),
-        due_at=bindparam("until", type_=Instant),
+        lease_until=bindparam("until", type_=Whole),
+        due_at=bindparam("until", type_=Whole),
         token=bindparam("held_by"),
     )
 )
@@ -56,12 +63,16 @@ _RECORD = (
         state=bindparam("new_state"),
         reason=bindparam("new_reason"),
         attempts=bindparam("counted", type_=Whole),
-        due_at=bindparam("due", type_=Instant),
-        finished_at=bindparam("finished", type_=Instant),
-        lease_until=None,
-        token=None,
+        due_at=bindparam("due", type_=Whole),
+        finished_at=bindparam("finished", type_=Whole),
+        lease_until=null(),
+        token=null(),
     )
 )
+_ATTEMPT_COLUMNS = (
+    "delivery_id", "number", "started_at", "duration_ms", "reason", "http_status", "retry_after_ms", "answer"
+)  # fmt: skip
+_ADD_ATTEMPT = insert(attempts).values({name: bindparam(f"its_{name}") for name in _ATTEMPT_COLUMNS})
 _VIEW = select(deliveries, events.c.type.label("event_type"), events.c.order_id.label("order_id")).join(
     events, events.c.id == deliveries.c.event_id
 )
@@ -72,7 +83,7 @@ class Outcomes(Rows):
         if not claims:
             return {}
         standing = await self._standing(claim.delivery_id for claim in claims)
-        now = self._clock.now()
+        now = to_ms(self._clock.now())
         won = [
             (claim, row)
             for claim in claims
@@ -88,28 +99,27 @@ class Outcomes(Rows):
                 "counted": claim.attempt,
                 "frozen": claim.body,
                 "numbered": sequences[row.id],
-                "until": claim.lease_until,
+                "until": to_ms(claim.lease_until),
                 "held_by": claim.token,
             }
             for claim, row in won
         ]
-        await self._each(_CLAIM, rows)
+        await self._each_raw(_CLAIM, rows)
         return sequences
 
     async def _number(self, rows: Sequence[AnyRow]) -> dict[DeliveryId, int]:
         """Return each delivery's sequence, taking the next of its subscription at its first attempt."""
         sequences = {row.id: row.sequence for row in rows if row.sequence is not None}
-        for subscription_id, count in Counter(r.subscription_id for r in rows if r.sequence is None).items():
-            raised = (
-                update(subscriptions)
-                .where(subscriptions.c.id == subscription_id)
-                .values(sequence=subscriptions.c.sequence + count)
-                .returning(subscriptions.c.sequence)
-            )
-            last = (await self._connection.execute(raised)).scalar_one()
-            new = [r for r in rows if r.sequence is None and r.subscription_id == subscription_id]
-            first = last - count + 1
-            sequences |= {row.id: first + place for place, row in enumerate(sorted(new, key=_seq))}
+        new = sorted((row for row in rows if row.sequence is None), key=_seq)
+        if not new:
+            return sequences
+        asked = await self._connection.execute(
+            _SEQUENCES, {"ids": list({row.subscription_id for row in new})}
+        )
+        last: dict[str, int] = {row.id: row.sequence for row in asked}
+        for row in new:
+            sequences[row.id] = last[row.subscription_id] = last[row.subscription_id] + 1
+        await self._each_raw(_RAISE, [{"of": of, "last": sequence} for of, sequence in last.items()])
         return sequences
 
     async def record_attempts(
@@ -125,11 +135,11 @@ class Outcomes(Rows):
         kept = [
             (record, delivery, row)
             for record, delivery, token in records
-            if (row := standing.get(delivery.id)) is not None and _is_ours(row, token, now)
+            if (row := standing.get(delivery.id)) is not None and _is_ours(row, token, to_ms(now))
         ]
-        await self._each(insert(attempts), [_attempt_row(record) for record, _, _ in kept if record])
-        await self._each(_RECORD, [_outcome(delivery, row) for _, delivery, row in kept])
-        touched = {(row.subscription_id, row.watch_id) for _, _, row in kept if row.watch_id is not None}
+        await self._each_raw(_ADD_ATTEMPT, [_attempt_row(record) for record, _, _ in kept if record])
+        await self._each_raw(_RECORD, [_outcome(delivery, row) for _, delivery, row in kept])
+        touched = {(row.subscription_id, row.watch_id) for _, _, row in kept if row.has_behind}
         await let_next_go(self._connection, touched, lanes=lanes, now=now)
         self.woken.deliveries |= bool(kept)
 
@@ -213,7 +223,7 @@ def _seq(row: AnyRow) -> int:
     return seq
 
 
-def _is_ours(row: AnyRow, token: str | None, now: datetime) -> bool:
+def _is_ours(row: AnyRow, token: str | None, now: int) -> bool:
     """Whether the claim still holds; who made none may write only where no claim is alive."""
     if DeliveryState(row.state).is_final:
         return False
@@ -227,24 +237,28 @@ def _outcome(delivery: Delivery, row: AnyRow) -> dict[str, Any]:
     stays_held = row.state == DeliveryState.HELD and not delivery.state.is_final
     return {
         "of": row.seq,
-        "new_state": DeliveryState.HELD if stays_held else delivery.state,
-        "new_reason": row.reason if stays_held else delivery.reason,
+        "new_state": (DeliveryState.HELD if stays_held else delivery.state).value,
+        "new_reason": row.reason if stays_held else delivery.reason.value,
         "counted": delivery.attempts,
-        "due": None if stays_held else delivery.due_at,
-        "finished": delivery.finished_at,
+        "due": None if stays_held else _ms(delivery.due_at),
+        "finished": _ms(delivery.finished_at),
     }
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else to_ms(at)
 
 
 def _attempt_row(record: AttemptRecord) -> dict[str, Any]:
     return {
-        "delivery_id": record.delivery_id,
-        "number": record.number,
-        "started_at": record.started_at,
-        "duration_ms": record.duration_ms,
-        "reason": record.reason,
-        "http_status": record.http_status,
-        "retry_after_ms": None if record.retry_after_s is None else round(record.retry_after_s * 1000),
-        "answer": record.answer[:_ANSWER_BYTES] or None,
+        "its_delivery_id": record.delivery_id,
+        "its_number": record.number,
+        "its_started_at": to_ms(record.started_at),
+        "its_duration_ms": record.duration_ms,
+        "its_reason": record.reason.value,
+        "its_http_status": record.http_status,
+        "its_retry_after_ms": None if record.retry_after_s is None else round(record.retry_after_s * 1000),
+        "its_answer": record.answer[:_ANSWER_BYTES] or None,
     }
 
 

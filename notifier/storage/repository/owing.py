@@ -2,55 +2,103 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, insert, select, update
+import msgspec
+from sqlalchemy import Select, Text, and_, bindparam, exists, func, insert, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
-from notifier.domain.subscription import SubscriptionId
+from notifier.domain.event import Event, EventId
+from notifier.domain.instant import from_ms
+from notifier.domain.snapshot import Snapshot
+from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.errors import Conflict
-from notifier.storage.records import DueDelivery, Lanes, LoggedEvent, NewDelivery
+from notifier.storage.records import DueDelivery, Lanes, LoggedEvent, NewDelivery, SubscriptionSecrets
 from notifier.storage.repository import lanes as lane
 from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.repository.subscriptions import unseal
 from notifier.storage.tables import Instant, Whole, deliveries, events, snapshots, subscriptions
 
 _PLACE = (deliveries.c.subscription_id, deliveries.c.watch_id, deliveries.c.collapse_key)
-_DUE_NOW = (
+_IS_DUE = and_(lane.PENDING, deliveries.c.due_at <= bindparam("now", type_=Instant), ~lane.BLOCKED)
+_LONGEST_DUE = (
     select(deliveries.c.seq)
-    .where(
-        deliveries.c.state == DeliveryState.PENDING,
-        deliveries.c.due_at <= bindparam("now", type_=Instant),
-        deliveries.c.subscription_id.not_in(bindparam("busy", expanding=True)),
-        ~lane.BLOCKED,
-    )
+    .where(_IS_DUE)
     .order_by(deliveries.c.due_at)
     .limit(bindparam("limit", type_=Whole))
 )
-_DUE = (
-    select(
-        deliveries,
-        subscriptions.c.document.label("subscription"),
-        subscriptions.c.secrets,
-        events.c.document,
-        events.c.sequence.label("event_sequence"),
-        snapshots.c.document.label("snapshot"),
+
+
+def _heads() -> Select[Any]:
+    """Select whoever has something pending, and when the first of it comes due.
+
+    It steps from one subscription to the next, so that a backlog costs no more than a single delivery.
+    """
+    pending = deliveries.alias("pending")
+    is_pending = pending.c.state == lane.PENDING.right
+    first = select(func.min(pending.c.subscription_id)).where(is_pending).scalar_subquery()
+    head = select(first.label("id")).cte("head", recursive=True)
+    after = select(func.min(pending.c.subscription_id)).where(
+        is_pending, pending.c.subscription_id > head.c.id
     )
-    .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
-    .join(events, events.c.id == deliveries.c.event_id)
-    .join(
-        snapshots,
-        (snapshots.c.watch_id == events.c.watch_id) & (snapshots.c.version == events.c.order_version),
-        isouter=True,
+    head = head.union_all(select(after.scalar_subquery()).where(head.c.id.is_not(None)))
+    due_at = select(func.min(pending.c.due_at)).where(is_pending, pending.c.subscription_id == head.c.id)
+    return select(head.c.id, due_at.scalar_subquery().label("due_at")).where(head.c.id.is_not(None))
+
+
+def _longest_due_of_each() -> Select[Any]:
+    of_one = (
+        select(deliveries.c.seq)
+        .where(deliveries.c.subscription_id == subscriptions.c.id, _IS_DUE)
+        .order_by(deliveries.c.due_at)
+        .limit(bindparam("each", type_=Whole))
+        .correlate(subscriptions)
     )
-    .where(deliveries.c.seq.in_(_DUE_NOW))
-    .order_by(deliveries.c.due_at, deliveries.c.seq)
-)
-_NEXT = select(func.min(deliveries.c.due_at)).where(
-    deliveries.c.state == DeliveryState.PENDING,
-    deliveries.c.subscription_id.not_in(bindparam("busy", expanding=True)),
-)
+    of_all = deliveries.alias("of_all")
+    free = subscriptions.c.id.in_(bindparam("free", expanding=True))
+    picked = (
+        select(of_all.c.seq).select_from(subscriptions).join(of_all, of_all.c.seq.in_(of_one)).where(free)
+    )
+    return picked.order_by(of_all.c.due_at).limit(bindparam("limit", type_=Whole))
+
+
+def _with_all(picked: Select[Any]) -> Select[Any]:
+    """Select all that an attempt needs, in raw numbers and texts: a document that comes often is decoded once."""
+    raw = [type_coerce(column, Text) for column in _DOCUMENTS]
+    instants = [type_coerce(column, Whole) for column in _INSTANTS]
+    is_of_event = (snapshots.c.watch_id == events.c.watch_id) & (
+        snapshots.c.version == events.c.order_version
+    )
+    return (
+        select(*_PLAIN, *instants, *raw, subscriptions.c.secrets, events.c.sequence, lane.HAS_AHEAD)
+        .select_from(deliveries)
+        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .join(snapshots, is_of_event, isouter=True)
+        .where(deliveries.c.seq.in_(picked))
+        .order_by(deliveries.c.due_at, deliveries.c.seq)
+    )
+
+
+_MOST_FREE = 1000  # names in one statement
+_PLAIN = tuple(
+    deliveries.c[name]
+    for name in (
+        "seq", "id", "subscription_id", "watch_id", "reason", "attempts", "sequence", "body", "skipped", "replay_id"
+    )
+)  # fmt: skip
+_INSTANTS = tuple(deliveries.c[name] for name in ("due_at", "created_at", "expires_at", "lease_until"))
+_DOCUMENTS = (subscriptions.c.document, events.c.document, snapshots.c.document)
+_HEADS = _heads()
+_DUE = _with_all(_LONGEST_DUE)
+_DUE_OF_FREE = _with_all(_longest_due_of_each())
+_NEXT = select(func.min(deliveries.c.due_at)).where(lane.PENDING)
+# The same order and subscription come many times in a row.
+_subscription = lru_cache(maxsize=256)(msgspec.json.Decoder(Subscription).decode)
+_event = lru_cache(maxsize=256)(msgspec.json.Decoder(Event).decode)
+_snapshot = lru_cache(maxsize=256)(msgspec.json.Decoder(Snapshot).decode)
 _SKIP = update(deliveries).where(deliveries.c.seq == bindparam("of")).values(skipped=bindparam("ids"))
 _ADD = insert(deliveries)
 
@@ -109,33 +157,30 @@ class Owing(Rows):
     async def due_deliveries(
         self, *, now: datetime, limit: int, lanes: Lanes, busy: Collection[SubscriptionId] = ()
     ) -> list[DueDelivery]:
-        wanted = lane.lane_parameters(lanes, now) | {"now": now, "limit": limit, "busy": list(busy)}
-        rows = _first_of_each_lane((await self._connection.execute(_DUE, wanted)).all())
-        in_lanes = [row.seq for row in rows if row.watch_id is not None]
-        ahead = await lane.events_ahead(self._connection, in_lanes) if in_lanes else {}
-        secrets = {
-            row.subscription_id: unseal(self._vault, row.subscription_id, row.secrets)
-            for row in {row.subscription_id: row for row in rows}.values()
-        }
-        return [
-            DueDelivery(
-                delivery=delivery_of(row),
-                subscription=row.subscription,
-                secrets=secrets[row.subscription_id],
-                logged=_logged(row),
-                sequence=row.sequence,
-                body=row.body,
-                behind=ahead.get(row.seq, ()),
-                skipped=row.skipped or (),
-                replay_id=row.replay_id or None,
-                is_lapsed=row.lease_until is not None,
-            )
-            for row in rows
-        ]
+        wanted = lane.lane_parameters(lanes, now) | {"now": now, "limit": limit}
+        if busy:
+            heads = [(at, of) for of, at in await self._heads() if of not in busy and at <= now]
+            if not heads:
+                return []
+            free = [of for _, of in sorted(heads)[:_MOST_FREE]]
+            wanted |= {"free": free, "each": -(-limit // len(free))}
+        rows = (await self._connection.execute(_DUE_OF_FREE if busy else _DUE, wanted)).all()
+        first = _first_of_each_lane(rows)
+        crowded = [row[0] for row in first if row[-1]]
+        ahead = await lane.events_ahead(self._connection, crowded) if crowded else {}
+        sealed = {row[2]: row[-3] for row in first}
+        secrets = {of: unseal(self._vault, of, each) for of, each in sealed.items()}
+        return [_due(row, secrets[row[2]], ahead.get(row[0], ())) for row in first]
 
     async def next_delivery_at(self, *, busy: Collection[SubscriptionId] = ()) -> datetime | None:
-        at: datetime | None = await self._connection.scalar(_NEXT, {"busy": list(busy)})
+        if busy:
+            return min((at for of, at in await self._heads() if of not in busy), default=None)
+        at: datetime | None = await self._connection.scalar(_NEXT)
         return at
+
+    async def _heads(self) -> Sequence[AnyRow]:
+        heads: Sequence[AnyRow] = (await self._connection.execute(_HEADS)).all()
+        return heads
 
 
 def delivery_of(row: AnyRow) -> Delivery:
@@ -152,17 +197,45 @@ def delivery_of(row: AnyRow) -> Delivery:
     )
 
 
-def _logged(row: AnyRow) -> LoggedEvent:
-    return LoggedEvent(
-        event=row.document, sequence=row.event_sequence, watch_id=row.watch_id, snapshot=row.snapshot
+def _due(row: AnyRow, secrets: SubscriptionSecrets, behind: tuple[EventId, ...]) -> DueDelivery:
+    (
+        _, delivery_id, _, watch_id, reason, attempts, sequence, body, skipped, replay_id,
+        due_at, created_at, expires_at, lease_until,
+        subscription, event, snapshot, _, event_sequence, _,
+    ) = row  # fmt: skip
+    return DueDelivery(
+        delivery=Delivery(
+            id=delivery_id,
+            state=DeliveryState.PENDING,
+            reason=Reason(reason),
+            attempts=attempts,
+            due_at=from_ms(due_at),
+            created_at=from_ms(created_at),
+            expires_at=from_ms(expires_at),
+        ),
+        subscription=_subscription(subscription),
+        secrets=secrets,
+        logged=LoggedEvent(
+            event=_event(event),
+            sequence=event_sequence,
+            watch_id=watch_id,
+            snapshot=None if snapshot is None else _snapshot(snapshot),
+        ),
+        sequence=sequence,
+        body=body,
+        behind=behind,
+        skipped=skipped or (),
+        replay_id=replay_id or None,
+        is_lapsed=lease_until is not None,
     )
 
 
 def _first_of_each_lane(rows: Iterable[AnyRow]) -> list[AnyRow]:
     first: dict[tuple[Any, ...], AnyRow] = {}
     for row in rows:
-        place = ("alone", row.seq) if row.watch_id is None else (row.subscription_id, row.watch_id)
-        if place not in first or row.seq < first[place].seq:
+        seq, _, subscription_id, watch_id, *_ = row
+        place = ("alone", seq) if watch_id is None else (subscription_id, watch_id)
+        if place not in first or seq < first[place][0]:
             first[place] = row
     return list(first.values())
 

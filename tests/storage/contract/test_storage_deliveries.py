@@ -160,6 +160,35 @@ async def test_busy_subscriptions_are_left_out(storage, watch, hook, at):
         assert await tx.next_delivery_at(busy=[hook.id, other.id]) is None
 
 
+async def test_while_one_is_busy_the_others_share_what_is_asked_for(storage, at):
+    names = ("a", "b", "c")
+    for name in names:
+        listener = await subscribed(storage, name)
+        await told(storage, listener, None, *(f"{name}{n}" for n in range(4)))
+    async with storage.reading() as tx:
+        everything = await tx.due_deliveries(now=at(), limit=50, lanes=LANES)
+    busy = everything[0].subscription.id
+    free = await due(storage, at(), busy=[busy], limit=4)
+    shares = [each.subscription.id for each in free]
+    assert len(shares) == 4
+    assert {shares.count(of) for of in shares} == {2}
+    assert busy not in shares
+    assert len(await due(storage, at(), busy=[busy], limit=1)) == 1
+    assert len(await due(storage, at(), busy=[busy])) == 8
+
+
+async def test_sequences_of_many_subscriptions_are_given_in_one_claim(storage, at):
+    for name in ("a", "b"):
+        listener = await subscribed(storage, name)
+        await told(storage, listener, None, f"{name}1", f"{name}2")
+    found = await due(storage, at())
+    async with storage.writing() as tx:
+        won = await tx.claim([claim_of(each, until=at(30)) for each in reversed(found)])
+    assert {each.logged.event.id: won[each.delivery.id] for each in found} == {
+        "evt_a1": 1, "evt_a2": 2, "evt_b1": 1, "evt_b2": 2
+    }  # fmt: skip
+
+
 async def test_a_later_event_waits_for_the_earlier_one(storage, watch, hook, at):
     await told(storage, hook, watch, "a", "b", "c")
     assert await due_events(storage, at()) == ["a"]

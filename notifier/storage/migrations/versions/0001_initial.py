@@ -192,8 +192,8 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("deliveries_account", "deliveries", ["account", "seq"])
-    op.create_index("deliveries_age", "deliveries", ["finished_at"])
-    _partial("deliveries_due", "deliveries", ["due_at", "subscription_id"], "state = 'pending'")
+    _partial("deliveries_age", "deliveries", ["finished_at"], "finished_at IS NOT NULL")
+    _partial("deliveries_due", "deliveries", ["due_at"], "state = 'pending'")
     op.create_index("deliveries_event", "deliveries", ["event_id"])
     _partial("deliveries_expiry", "deliveries", ["expires_at"], "state IN ('pending', 'held')")
     _partial(
@@ -202,6 +202,7 @@ def upgrade() -> None:
         ["subscription_id", "watch_id", "seq"],
         "state IN ('pending', 'held')",
     )
+    _partial("deliveries_line", "deliveries", ["subscription_id", "due_at"], "state = 'pending'")
     op.create_table(
         "attempts",
         sa.Column("seq", _WHOLE, primary_key=True),

@@ -1,0 +1,50 @@
+"""What is sent: the body that a delivery is frozen with at its first attempt (interface 6.10)."""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+from notifier.channels.contract import Channel
+from notifier.domain.document import event_document, order_document
+from notifier.errors import TemplateError
+from notifier.logs import get_logger
+from notifier.metrics import Metrics
+from notifier.storage.records import DueDelivery
+from notifier.templating import SHIPPED
+
+_DEFAULT = "default"
+
+log = get_logger(__name__)
+
+
+def bodies_of(
+    due: Sequence[DueDelivery], channels: Mapping[str, Channel], metrics: Metrics
+) -> list[bytes | None]:
+    """Return the body of each, in order: the frozen one, or one rendered now; None where no template would do.
+
+    Whoever is told one event alike gets the same bytes, so these are rendered once.
+    """
+    rendered: dict[Hashable, bytes | None] = {}
+    bodies = []
+    for each in due:
+        listener = each.subscription
+        alike = (each.logged.event.id, listener.channel, listener.template, each.skipped)
+        if each.body is None and alike not in rendered:
+            rendered[alike] = _render(each, channels[listener.channel], metrics)
+        bodies.append(rendered[alike] if each.body is None else each.body)
+    return bodies
+
+
+def _render(due: DueDelivery, channel: Channel, metrics: Metrics) -> bytes | None:
+    logged, subscription = due.logged, due.subscription
+    order = None
+    if logged.snapshot is not None and logged.event.order_id is not None:
+        order = order_document(logged.event.order_id, logged.snapshot)
+    document = event_document(logged.event, logged.sequence, order)
+    if due.skipped:
+        document["data"]["skipped"] = list(due.skipped)
+    for template in dict.fromkeys((subscription.template, None, _DEFAULT, SHIPPED)):
+        try:
+            return channel.render(document, template)
+        except TemplateError as error:
+            log.error("template.failed", subscription=subscription.id, template=template, error=str(error))
+            metrics.loop_errors_total.labels("render").inc()
+    return None
