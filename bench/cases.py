@@ -31,7 +31,8 @@ from notifier.storage.engine import open_storage
 from notifier.storage.records import Lanes, Registration, SubscriptionSecrets
 from notifier.storage.telling import tell
 from notifier.templating import Templates
-from notifier.workers.deliverer import Deliverer, DeliveryLimits
+from notifier.workers.deliverer import Deliverer
+from notifier.workers.lines import DeliveryLimits
 from notifier.workers.poller import AccountLimits, Poller
 from notifier.workers.recording import Recorder, Telling
 from notifier.workers.trouble import Upstream
@@ -255,7 +256,7 @@ async def deliver(port: int) -> Figures:
     async with _storage() as (storage, path):
         await _watches(storage, path, port, 1)
         await _owe(storage, port)
-        limits = DeliveryLimits(concurrency=CONCURRENCY, timeout_s=15, schedule=(5.0,), lanes=Lanes())
+        limits = DeliveryLimits(concurrency=CONCURRENCY, longest_attempt_s=15, schedule=(5.0,), lanes=Lanes())
         deliverer = Deliverer(storage=storage, channels=doors, limits=limits, clock=clock, metrics=metrics)
         stop = asyncio.Event()
         began, cpu = time.perf_counter(), time.process_time()

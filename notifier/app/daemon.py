@@ -33,12 +33,15 @@ from notifier.templating import Templates
 from notifier.web.server import application, serving
 from notifier.web.services import Services
 from notifier.workers.contract import Worker
-from notifier.workers.deliverer import Deliverer, DeliveryLimits
+from notifier.workers.deliverer import Deliverer
 from notifier.workers.janitor import Janitor
+from notifier.workers.lines import DeliveryLimits
 from notifier.workers.poller import AccountLimits, Poller
 from notifier.workers.recording import Recorder, Telling
 from notifier.workers.schedule import Schedule
 from notifier.workers.trouble import Upstream
+
+_GOODBYE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +193,7 @@ def _delivery_limits(config: Config, lanes: Lanes) -> DeliveryLimits:
     delivery = config.delivery
     return DeliveryLimits(
         concurrency=delivery.concurrency,
-        timeout_s=delivery.timeout_s,
+        longest_attempt_s=max(delivery.timeout_s, config.email.timeout_s) + _GOODBYE_S,
         schedule=tuple(delivery.schedule),
         lanes=lanes,
         keep_answers=delivery.keep_answers,

@@ -70,7 +70,7 @@ class SqlStorage:
             try:
                 yield transaction
             except BaseException:
-                transaction.woken.looks = transaction.woken.deliveries = False
+                transaction.woken.clear()
                 raise
 
     @asynccontextmanager
@@ -99,6 +99,8 @@ class SqlStorage:
             self._signals.looks.ring()
         if repository.woken.deliveries:
             self._signals.deliveries.ring()
+        if repository.woken.subscriptions:
+            self._signals.subscriptions.ring()
 
     async def close(self) -> None:
         """Close every connection and give the lock back."""

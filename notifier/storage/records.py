@@ -290,3 +290,5 @@ class Signals:
 
     looks: Bell = field(default_factory=Bell)
     deliveries: Bell = field(default_factory=Bell)
+    subscriptions: Bell = field(default_factory=Bell)
+    """Rung after a subscription was edited, paused or deleted: what is claimed for it may be out of date."""

@@ -10,82 +10,32 @@ Each subscription has a line of its own with few senders, so a slow target fills
 
 import asyncio
 import uuid
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from notifier.channels.contract import Address, Channel, Parcel
 from notifier.clock import Clock
 from notifier.domain.delivery import Delivery, Outcome, Reason, Verdict, advance, expire
-from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
-from notifier.errors import NotFound
+from notifier.domain.subscription import SubscriptionId, SubscriptionState
+from notifier.errors import NotFound, StorageError
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
-from notifier.storage.records import AttemptRecord, Claim, DueDelivery, Lanes
+from notifier.storage.records import AttemptRecord, Claim, DueDelivery
 from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
-from notifier.workers.pace import Pace
+from notifier.workers.lines import Claimed, DeliveryLimits, Line, Lines
 
 _LARGEST_CLAIM = 200
 _LONGEST_SLEEP_S = 30.0
-_RECORDING_S = 60.0
+_STORAGE_WAIT_S = 1.0
 
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryLimits:
-    """How deliveries are tried. Units: seconds; `concurrency` attempts at once over all subscriptions."""
-
-    concurrency: int
-    timeout_s: float
-    schedule: tuple[float, ...]
-    lanes: Lanes
-    keep_answers: bool = True
-
-    @property
-    def senders(self) -> int:
-        """Attempts at once for one subscription."""
-        return max(1, self.concurrency // 8)
-
-    @property
-    def line_length(self) -> int:
-        """Deliveries claimed ahead for one subscription."""
-        return self.senders * 8
-
-    @property
-    def claimed_ahead(self) -> int:
-        """Deliveries claimed ahead over all subscriptions."""
-        return self.concurrency * 8
-
-    @property
-    def lease_s(self) -> float:
-        """How long a claim holds: the wait in line, the attempt and its record."""
-        return self.timeout_s * (self.line_length / self.senders + 1) + _RECORDING_S
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Claimed:
-    due: DueDelivery
-    delivery: Delivery
-    body: bytes
-    token: str
-    sequence: int
-
-
-@dataclass(slots=True)
-class _Line:
-    """What is claimed for one subscription and how many senders are at it."""
-
-    waiting: deque[_Claimed] = field(default_factory=deque)
-    senders: int = 0
-    outstanding: int = 0
-    pace: Pace | None = None
-
-
-_Result = tuple[_Claimed, AttemptRecord, Delivery, Outcome]
+_Result = tuple[Claimed, AttemptRecord | None, Delivery, Outcome | None]
 
 
 class Deliverer:
@@ -107,31 +57,41 @@ class Deliverer:
         self._limits = limits
         self._clock = clock
         self._metrics = metrics
-        self._lines: dict[SubscriptionId, _Line] = {}
+        self._attempts_of = lru_cache(maxsize=None)(metrics.deliveries_total.labels)
+        self._durations = {name: metrics.delivery_duration_s.labels(name) for name in channels}
+        self._lines = Lines(limits, clock)
+        self._stop = asyncio.Event()
         self._slots = asyncio.Semaphore(limits.concurrency)
-        self._outstanding = 0
         self._is_more = False
         self._bell = storage.signals.deliveries.listener()
+        self._edits = storage.signals.subscriptions.listener()
         self._recorder = GroupCommit[_Result](
             self.name,
             storage=storage,
             write=self._write,
             landed=self._on_landed,
-            under_way=lambda: self._outstanding,
+            under_way=lambda: self._lines.outstanding,
             clock=clock,
             metrics=metrics,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until stopped, then let attempts in flight end and record them."""
-        drained = asyncio.Event()
+        drained, self._stop = asyncio.Event(), stop
+        # What an earlier run that failed had claimed comes due again when its leases run out.
+        self._lines.clear()
+        self._recorder.forget()
         async with asyncio.TaskGroup() as tasks:
             recording = tasks.create_task(self._recorder.run(drained), name="deliverer:record")
             stopping = tasks.create_task(_wake(stop, self._bell))
             async with asyncio.TaskGroup() as senders:
                 while not stop.is_set():
-                    await self._turn(senders)
-                self._leave_lines()
+                    try:
+                        await self._turn(senders)
+                    except StorageError as error:
+                        log.warning("deliverer.waiting", error=str(error))
+                        await self._clock.wait(stop, _STORAGE_WAIT_S)
+                self._give_back(self._lines.take_back())
             drained.set()
             await recording
             stopping.cancel()
@@ -139,8 +99,8 @@ class Deliverer:
     async def _turn(self, senders: asyncio.TaskGroup) -> None:
         """Claim what is due, or sleep until something is."""
         self._bell.clear()
-        busy = {key for key, line in self._lines.items() if self._is_busy(line)}
-        wait_s = _LONGEST_SLEEP_S if self._is_full else await self._wait_s(busy)
+        busy = self._lines.busy()
+        wait_s = _LONGEST_SLEEP_S if self._lines.is_full else await self._wait_s(busy)
         if wait_s > 0:
             await self._clock.wait(self._bell, wait_s)
             return
@@ -161,20 +121,15 @@ class Deliverer:
             return _LONGEST_SLEEP_S
         return min(_LONGEST_SLEEP_S, (next_at - self._clock.now()).total_seconds())
 
-    def _room(self) -> int:
-        """Return how many to claim at most: what the lines that are not busy have room for, or one empty line."""
-        left = [self._limits.line_length - line.outstanding for line in self._lines.values()]
-        free = sum(room for room in left if room * 2 >= self._limits.line_length)
-        return min(_LARGEST_CLAIM, free or self._limits.line_length)
-
-    async def _claim(self, busy: Collection[SubscriptionId]) -> list[_Claimed]:
+    async def _claim(self, busy: Collection[SubscriptionId]) -> list[Claimed]:
         now = self._clock.now()
-        lanes, limit, token = self._limits.lanes, self._room(), uuid.uuid4().hex
+        lanes, token = self._limits.lanes, uuid.uuid4().hex
+        limit = min(_LARGEST_CLAIM, self._lines.room())
         async with self._storage.writing() as tx:
             due = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
             self._is_more = len(due) == limit
             await self._close_past(tx, due, now)
-            wanted_due = [each for each in self._within_lines(due) if not self._is_past(each, now)]
+            wanted_due = [each for each in self._lines.within(due) if not self._is_past(each, now)]
             bodies = bodies_of(wanted_due, self._channels, self._metrics)
             wanted = [
                 self._hold(each, body, now, token) for each, body in zip(wanted_due, bodies, strict=True)
@@ -185,29 +140,17 @@ class Deliverer:
                 await tx.record_attempts([(None, each, None) for each in broken], now=now, lanes=lanes)
             won = await tx.claim([claim for _, claim in held])
         return [
-            _Claimed(
+            Claimed(
                 due=due_delivery,
                 delivery=replace(due_delivery.delivery, attempts=claim.attempt),
                 body=claim.body,
                 token=claim.token,
                 sequence=won[claim.delivery_id],
+                lease_until=claim.lease_until,
             )
             for due_delivery, claim in held
             if claim.delivery_id in won
         ]
-
-    def _within_lines(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
-        """Leave out what its subscription's line has no room for."""
-        room: dict[SubscriptionId, int] = {}
-        taken = []
-        for each in due:
-            key = each.subscription.id
-            line = self._lines.get(key)
-            left = room.get(key, self._limits.line_length - (line.outstanding if line else 0))
-            if left > 0:
-                taken.append(each)
-            room[key] = left - 1
-        return taken
 
     def _schedule(self, due: DueDelivery) -> tuple[float, ...]:
         own = due.subscription.schedule
@@ -258,35 +201,40 @@ class Deliverer:
         )
         return due, claim
 
-    def _enqueue(self, claimed: _Claimed, senders: asyncio.TaskGroup) -> None:
-        subscription = claimed.due.subscription
-        line = self._lines.setdefault(subscription.id, _Line())
-        if subscription.rate_per_s is not None and line.pace is None:
-            line.pace = Pace(subscription.rate_per_s, self._clock)
-        line.waiting.append(claimed)
-        line.outstanding += 1
-        self._outstanding += 1
+    def _enqueue(self, claimed: Claimed, senders: asyncio.TaskGroup) -> None:
+        line = self._lines.put(claimed)
         if line.senders < self._limits.senders:
             line.senders += 1
-            senders.create_task(self._send_line(line), name=f"deliverer:{subscription.id}")
+            senders.create_task(self._send_line(line), name=f"deliverer:{claimed.due.subscription.id}")
 
-    def _leave_lines(self) -> None:
-        """Forget what waits in line at the stop: its lease is given back at the next start."""
-        for line in self._lines.values():
-            line.waiting.clear()
-
-    async def _send_line(self, line: _Line) -> None:
+    async def _send_line(self, line: Line) -> None:
         try:
             while line.waiting:
-                claimed = line.waiting.popleft()
-                if line.pace is not None:
-                    await self._clock.sleep(max(0.0, line.pace.wait_s()))
-                async with self._slots:
-                    self._recorder.add(await self._attempt(claimed))
+                await self._send(line.waiting.popleft())
         finally:
             line.senders -= 1
 
-    async def _attempt(self, claimed: _Claimed) -> _Result:
+    async def _send(self, claimed: Claimed) -> None:
+        wait_s = self._lines.wait_s(claimed.due.subscription)
+        if wait_s > 0:
+            await self._clock.wait(self._stop, wait_s)
+        async with self._slots:
+            if self._edits.is_set():
+                # A subscription was edited, paused or deleted: what waits is claimed anew, if it is still owed.
+                self._edits.clear()
+                self._give_back([claimed, *self._lines.take_back()])
+            elif self._stop.is_set() or not self._lines.has_time(claimed):
+                self._give_back([claimed])
+            else:
+                self._recorder.add(await self._attempt(claimed))
+
+    def _give_back(self, unsent: Sequence[Claimed]) -> None:
+        """Undo claims: no attempt was made, so none is counted."""
+        now = self._clock.now()
+        for claimed in unsent:
+            self._recorder.add((claimed, None, replace(claimed.due.delivery, due_at=now), None))
+
+    async def _attempt(self, claimed: Claimed) -> _Result:
         clock, due = self._clock, claimed.due
         channel = self._channels[due.subscription.channel]
         started_at, began = clock.now(), clock.monotonic()
@@ -298,8 +246,8 @@ class Deliverer:
             outcome = Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.OWN_FAULT)
         duration_s = clock.monotonic() - began
         now = clock.now()
-        self._metrics.deliveries_total.labels(channel.name, outcome.reason).inc()
-        self._metrics.delivery_duration_s.labels(channel.name).observe(duration_s)
+        self._attempts_of(channel.name, outcome.reason).inc()
+        self._durations[channel.name].observe(duration_s)
         after = advance(claimed.delivery, outcome, now=now, schedule=self._schedule(due), roll=clock.roll())
         record = AttemptRecord(
             delivery_id=claimed.delivery.id,
@@ -326,7 +274,7 @@ class Deliverer:
         )
         return claimed, record, after, outcome
 
-    def _parcel(self, claimed: _Claimed, now: datetime) -> Parcel:
+    def _parcel(self, claimed: Claimed, now: datetime) -> Parcel:
         due = claimed.due
         secrets = due.secrets
         return Parcel(
@@ -357,36 +305,23 @@ class Deliverer:
             lanes=self._limits.lanes,
         )
         for claimed, _, _, outcome in group:
-            if outcome.verdict is Verdict.GONE:
-                await self._disable(tx, claimed.due.subscription, now)
+            if outcome is not None and outcome.verdict is Verdict.GONE:
+                await self._disable(tx, claimed.due, now)
 
-    async def _disable(self, tx: Transaction, gone: Subscription, now: datetime) -> None:
-        """Stop sending to a receiver that said it is gone for good (410); read anew, as it may have been edited."""
+    async def _disable(self, tx: Transaction, gone: DueDelivery, now: datetime) -> None:
+        """Stop sending to a receiver that said it is gone for good (410), unless its address was edited since."""
         try:
-            subscription = await tx.subscription(gone.account, gone.id)
+            subscription = await tx.subscription(gone.subscription.account, gone.subscription.id)
         except NotFound:
+            return
+        if (await tx.secrets(subscription.id)).target != gone.secrets.target:
             return
         await tx.amend_subscription(replace(subscription, state=SubscriptionState.DISABLED), None, now=now)
         log.warning("subscription.disabled", subscription=subscription.id, reason=Reason.GONE)
 
     def _on_landed(self, result: _Result, _written: bool) -> None:
-        key = result[0].due.subscription.id
-        line = self._lines[key]
-        was_busy = self._is_busy(line) or self._is_full
-        line.outstanding -= 1
-        self._outstanding -= 1
-        if was_busy and not (self._is_busy(line) or self._is_full):
+        if self._lines.landed(result[0]):
             self._bell.set()
-        if line.outstanding == 0:
-            del self._lines[key]
-
-    def _is_busy(self, line: _Line) -> bool:
-        """Return whether a line is more than half full: below that a claim is worth its transaction."""
-        return line.outstanding * 2 > self._limits.line_length
-
-    @property
-    def _is_full(self) -> bool:
-        return self._outstanding * 2 > self._limits.claimed_ahead
 
 
 async def _wake(stop: asyncio.Event, event: asyncio.Event) -> None:

@@ -11,10 +11,10 @@ class Pace:
     def __init__(self, rate: float, clock: Clock) -> None:
         self._gap_s = 1.0 / rate
         self._clock = clock
-        self._free_at = clock.monotonic() - _BURST_S
+        self._free_at = clock.monotonic() - _BURST_S - self._gap_s
 
     def wait_s(self) -> float:
         """Take the next turn and return how long to wait for it; nought or less is now."""
         now = self._clock.monotonic()
-        self._free_at = max(self._free_at, now - _BURST_S) + self._gap_s
+        self._free_at = max(self._free_at, now - _BURST_S - self._gap_s) + self._gap_s
         return self._free_at - now

@@ -20,7 +20,8 @@ from notifier.storage.contract import Storage
 from notifier.storage.engine import _READERS, open_storage
 from notifier.storage.records import Lanes, LoggedEvent, Registration, SubscriptionSecrets, Watch
 from notifier.workers.contract import Worker
-from notifier.workers.deliverer import Deliverer, DeliveryLimits
+from notifier.workers.deliverer import Deliverer
+from notifier.workers.lines import DeliveryLimits
 from notifier.workers.poller import AccountLimits, Poller
 from notifier.workers.recording import Recorder, Telling
 from notifier.workers.trouble import Upstream
@@ -60,7 +61,12 @@ class House:
         )
 
     def deliverer(self, **limits: Any) -> Deliverer:
-        given = {"concurrency": 16, "timeout_s": 15.0, "schedule": SCHEDULE, "lanes": self.lanes} | limits
+        given = {
+            "concurrency": 16,
+            "longest_attempt_s": 15.0,
+            "schedule": SCHEDULE,
+            "lanes": self.lanes,
+        } | limits
         return Deliverer(
             storage=self.storage,
             channels={"webhook": self.channel},

@@ -4,6 +4,7 @@ import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from secrets import token_bytes
 
 from standardwebhooks import Webhook
@@ -40,10 +41,15 @@ def check_secret(text: str) -> None:
         raise InvalidValue("secret", rule, "secret")
 
 
+@lru_cache(maxsize=1024)
+def _signer(secret: str) -> Webhook:
+    return Webhook(secret)
+
+
 def sign(secrets: Iterable[str], *, event_id: str, at: datetime, body: bytes) -> str:
     """Return the header `webhook-signature`: one signature for each live secret, separated by spaces."""
     utc, text = at.astimezone(UTC), body.decode()  # the library takes any zone's clock for UTC
-    return " ".join(Webhook(secret).sign(event_id, utc, text) for secret in secrets)
+    return " ".join(_signer(secret).sign(event_id, utc, text) for secret in secrets)
 
 
 def timestamp(at: datetime) -> str:

@@ -21,6 +21,11 @@ class Woken:
 
     looks: bool = False
     deliveries: bool = False
+    subscriptions: bool = False
+
+    def clear(self) -> None:
+        """Forget it all: nothing was committed."""
+        self.looks = self.deliveries = self.subscriptions = False
 
 
 @lru_cache(maxsize=8)

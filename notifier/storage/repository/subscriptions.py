@@ -105,6 +105,7 @@ class Subscriptions(Rows):
         self, subscription: Subscription, secrets: SubscriptionSecrets | None, *, now: datetime
     ) -> None:
         values = _columns(subscription)
+        self.woken.subscriptions = True
         if secrets is not None:
             values["secrets"] = seal(self._vault, subscription.id, secrets)
         try:
@@ -137,6 +138,7 @@ class Subscriptions(Rows):
     async def remove_subscription(
         self, account: str, subscription_id: SubscriptionId, *, now: datetime
     ) -> None:
+        self.woken.subscriptions = True
         await self._connection.execute(
             _of(await self.subscription(account, subscription_id)).values(deleted_at=now, secrets=None)
         )

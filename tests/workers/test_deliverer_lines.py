@@ -1,0 +1,102 @@
+"""What is claimed and cannot be sent is given back: nothing is sent twice, and no attempt is burnt."""
+
+import asyncio
+from dataclasses import replace
+
+from test_deliverer import _deliveries, _seen
+
+from notifier.domain.delivery import DeliveryState, Reason
+from notifier.domain.subscription import SubscriptionState
+
+
+async def test_a_restart_costs_what_waits_in_line_no_attempt(house):
+    await house.subscribe("order.*")
+    for number in range(8):
+        await _seen(house, f"OW{number}", "CHARGED")
+    house.channel.gate = asyncio.Event()
+    deliverer = house.deliverer(concurrency=16)
+    stop = asyncio.Event()
+    running = asyncio.create_task(deliverer.run(stop))
+    await house.quiet()
+    assert len(house.channel.parcels) == 2
+    stop.set()
+    house.channel.gate.set()
+    await asyncio.wait([running])
+    running.result()
+    waiting = [view for view in await _deliveries(house) if view.delivery.state is DeliveryState.PENDING]
+    assert [view.delivery.attempts for view in waiting] == [0] * len(waiting)
+    house.channel.gate = None
+    async with house.running(house.deliverer()):
+        await house.pass_time(1)
+    assert [parcel.attempt for parcel in house.channel.parcels] == [1] * 8
+    assert sorted(parcel.sequence for parcel in house.channel.parcels) == list(range(1, 9))
+
+
+async def test_a_slow_rate_never_sends_twice_what_waits_longer_than_a_lease(house):
+    await house.subscribe("order.*", rate_per_s=0.02)
+    for number in range(6):
+        await _seen(house, f"OW{number}", "CHARGED")
+    async with house.running(house.deliverer()):
+        await house.pass_time(600, step=5)
+    ids = [parcel.event_id for parcel in house.channel.parcels]
+    assert len(ids) == len(set(ids)) == 6
+    assert all(view.delivery.reason is Reason.ACCEPTED for view in await _deliveries(house))
+
+
+async def test_the_first_send_of_a_rated_subscription_does_not_wait(house):
+    await house.subscribe("order.*", rate_per_s=0.1)
+    await _seen(house, "OW1", "CHARGED")
+    async with house.running(house.deliverer()):
+        assert len(house.channel.parcels) == 1
+
+
+async def test_a_rate_holds_over_lines_that_run_empty(house):
+    await house.subscribe("order.*", rate_per_s=1.0)
+    async with house.running(house.deliverer()):
+        for number in range(6):
+            await _seen(house, f"OW{number}", "CHARGED")
+            await house.quiet()
+        assert len(house.channel.parcels) <= 2
+
+
+async def test_a_stop_does_not_wait_for_a_rate(house):
+    await house.subscribe("order.*", rate_per_s=0.01)
+    for number in range(3):
+        await _seen(house, f"OW{number}", "CHARGED")
+    async with house.running(house.deliverer()):
+        assert len(house.channel.parcels) == 1
+    pending = [view for view in await _deliveries(house) if view.delivery.state is DeliveryState.PENDING]
+    assert [view.delivery.attempts for view in pending] == [0, 0]
+
+
+async def test_nothing_that_waits_is_sent_once_its_subscription_is_deleted(house):
+    subscription = await house.subscribe("order.*")
+    for number in range(8):
+        await _seen(house, f"OW{number}", "CHARGED")
+    house.channel.gate = asyncio.Event()
+    async with house.running(house.deliverer(concurrency=16)):
+        sent = len(house.channel.parcels)
+        async with house.storage.writing() as tx:
+            await tx.remove_subscription("shop", subscription.id, now=house.clock.now())
+        house.channel.gate.set()
+        await house.pass_time(2)
+    assert len(house.channel.parcels) == sent
+
+
+async def test_what_waits_while_its_subscription_is_paused_goes_when_it_is_resumed(house):
+    subscription = await house.subscribe("order.*")
+    for number in range(6):
+        await _seen(house, f"OW{number}", "CHARGED")
+    house.channel.gate = asyncio.Event()
+    async with house.running(house.deliverer(concurrency=16)):
+        sent = len(house.channel.parcels)
+        async with house.storage.writing() as tx:
+            paused = replace(subscription, state=SubscriptionState.PAUSED)
+            await tx.amend_subscription(paused, None, now=house.clock.now())
+        house.channel.gate.set()
+        await house.pass_time(5)
+        assert len(house.channel.parcels) == sent
+        async with house.storage.writing() as tx:
+            await tx.amend_subscription(subscription, None, now=house.clock.now())
+        await house.pass_time(2)
+    assert sorted(parcel.attempt for parcel in house.channel.parcels) == [1] * 6
