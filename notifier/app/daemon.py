@@ -139,7 +139,7 @@ async def _workers(
                 metrics=metrics,
             )
         )
-    limits = _delivery_limits(config, lanes)
+    limits = delivery_limits(config, lanes)
     workers.append(Deliverer(storage=storage, channels=channels, limits=limits, clock=clock, metrics=metrics))
     janitor = Janitor(
         storage=storage,
@@ -189,7 +189,8 @@ def _policy(config: Config) -> PollingPolicy:
     )
 
 
-def _delivery_limits(config: Config, lanes: Lanes) -> DeliveryLimits:
+def delivery_limits(config: Config, lanes: Lanes) -> DeliveryLimits:
+    """Return how deliveries are tried under this configuration."""
     delivery = config.delivery
     return DeliveryLimits(
         concurrency=delivery.concurrency,

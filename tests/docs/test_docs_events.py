@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import pytest
 from docs_kit import code, modules, page, table, words
 
+from notifier.app.daemon import delivery_limits
 from notifier.channels.answer import outcome_of
 from notifier.channels.contract import Address, Parcel
 from notifier.channels.egress import Reply
 from notifier.channels.webhook.channel import _own_headers
 from notifier.channels.webhook.signature import new_secret
-from notifier.config.model import SCHEDULE, Delivery
+from notifier.config.model import SCHEDULE, Config, Delivery
 from notifier.config.secret import Secret
 from notifier.domain.document import SAMPLE_TYPES, SCHEMA, event_document
 from notifier.domain.event import DERIVED_SLUGS
 from notifier.domain.order import Phase, WatchState, known_statuses, phase_of
 from notifier.domain.snapshot import Subject
 from notifier.storage.records import Lanes
-from notifier.workers.deliverer import DeliveryLimits
 from support.builders import NOW, an_event
 
 _EVENTS, _RECEIVERS = "docs/events.md", "docs/receivers.md"
@@ -133,12 +133,7 @@ def test_the_waits_are_those_of_the_shipped_schedule():
 
 def test_the_figures_for_receivers_are_the_defaults():
     text, shipped = page(_RECEIVERS), Delivery()
-    limits = DeliveryLimits(
-        concurrency=shipped.concurrency,
-        timeout_s=shipped.timeout_s,
-        schedule=tuple(shipped.schedule),
-        lanes=Lanes(shipped.order_hold_attempts, shipped.order_hold_s),
-    )
+    limits = delivery_limits(Config(), Lanes(shipped.order_hold_attempts, shipped.order_hold_s))
 
     assert f"{limits.lease_s:.0f} s after it was taken" in text
     assert f"has had {shipped.order_hold_attempts} attempts or is {shipped.order_hold_s:.0f} s old" in text
