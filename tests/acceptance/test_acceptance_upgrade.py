@@ -92,6 +92,7 @@ async def test_what_an_older_schema_did_not_know_is_not_told_by_the_newer(home, 
     monkeypatch.setitem(VOCABULARIES, OLD, known_but(unknown))
     with older_reader(unknown):
         told = await told_at_first(home, world)
+    assert told.count("order.charged") == 2
     await nothing_then_a_real_change(home, world, told)
 
 

@@ -55,7 +55,8 @@ def test_every_command_in_a_shell_block_is_understood(name, tmp_path, monkeypatc
         for command in commands(block):
             tokens = shlex.split(command, comments=True)
             if tokens[:1] == ["notifier"]:
-                app.parse_args(tokens[1:], print_error=False, exit_on_error=False)
+                verb, *_ = app.parse_args(tokens[1:], print_error=False, exit_on_error=False)
+                assert callable(verb), command
 
 
 @pytest.mark.parametrize("name", _NAMES)

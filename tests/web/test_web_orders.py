@@ -4,17 +4,15 @@ from typing import Any
 
 import pytest
 
-from notifier.domain.change import diff
 from notifier.domain.delivery import Delivery, DeliveryState, Reason
 from notifier.domain.document import event_document, order_document
-from notifier.domain.event import Sighting, events_of, facts_of, present_facts
 from notifier.domain.instant import seconds
 from notifier.domain.order import order_key
 from notifier.storage.records import AttemptRecord, Claim, Lanes
-from notifier.storage.telling import tell
 from notifier.web.timeline import story
-from support.builders import a_snapshot, an_order
+from support.builders import a_snapshot
 from support.clock import START
+from support.seeing import seeing
 
 HOOK = {"channel": "webhook", "target": "https://shop.example/hooks", "events": ["order.*"]}
 Seen = Callable[..., Awaitable[Any]]
@@ -22,27 +20,7 @@ Seen = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 def seen(storage, services):
-    """Record that an order was seen in a status, and tell it, as the poller does."""
-
-    async def look(order_id, status, *, at=START):
-        async with storage.writing() as tx:
-            watch = await tx.watch("shop", order_key(order_id))
-            before = (await tx.snapshot_at(watch.id)).snapshot if watch.version else None
-            snapshot = a_snapshot(an_order(status))
-            version = await tx.add_snapshot(watch, snapshot, observed_at=at, not_before=None)
-            sighting = Sighting(
-                account="shop", livemode=False, order_id=watch.order_id, order_key=watch.order_key,
-                order_version=version, source=snapshot.source, phase=snapshot.order.phase, observed_at=at,
-                not_before=None, initial=before is None,
-            )  # fmt: skip
-            facts = facts_of(diff(before, snapshot), snapshot, None) if before else present_facts(snapshot)
-            await tell(
-                tx, events_of(facts, sighting), watch=watch, snapshot=snapshot, now=at,
-                expires_after_s=3600, lanes=Lanes(),
-                new_id=lambda: f"dlv_{services.new_id()}",
-            )  # fmt: skip
-
-    return look
+    return seeing(storage, services)
 
 
 async def attempt(storage, delivery_id, answer):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, Row, Table, Update
+from sqlalchemy import Dialect, Insert, Row, Select, Table, Update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,8 +28,10 @@ class Woken:
         self.looks = self.deliveries = self.subscriptions = False
 
 
-@lru_cache(maxsize=8)
-def _driver_form(statement: Insert | Update, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+@lru_cache(maxsize=32)
+def driver_form(
+    statement: Insert | Update | Select[Any], dialect: Dialect
+) -> tuple[str, tuple[str, ...], dict[str, Any]]:
     """Return a hot statement as the driver takes it: text, names of its places, constants among them."""
     compiled = statement.compile(dialect=dialect)
     return compiled.string, tuple(compiled.positiontup or ()), dict(compiled.params)
@@ -66,7 +68,7 @@ class Rows:
         For the hot statements: a type's own conversion, value by value, costs more than SQLite itself.
         """
         if rows:
-            text, places, constants = _driver_form(statement, self._connection.dialect)
+            text, places, constants = driver_form(statement, self._connection.dialect)
             tuples = [
                 tuple([each[place] for place in places]) for each in ({**constants, **row} for row in rows)
             ]

@@ -4,12 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    Dialect,
-    Select,
     Update,
     bindparam,
     case,
@@ -27,7 +24,7 @@ from notifier.domain.order import Phase, Source
 from notifier.domain.snapshot import Reader, Snapshot
 from notifier.errors import Conflict, NotFound
 from notifier.storage.records import Look, LookOutcome, LookState, StoredSnapshot, Watch
-from notifier.storage.repository.base import AnyRow, Rows
+from notifier.storage.repository.base import AnyRow, Rows, driver_form
 from notifier.storage.tables import Whole, looks, snapshots, watches
 
 # Both hot statements speak in raw numbers: a type's own conversion, value by value, costs more than SQLite itself.
@@ -94,15 +91,6 @@ def _record() -> Update:
 _RECORD = _record()
 
 
-@lru_cache(maxsize=8)
-def _driver_form(
-    statement: Update | Select[Any], dialect: Dialect
-) -> tuple[str, tuple[str, ...], dict[str, Any]]:
-    """Return a hot statement as the driver takes it: text, names of its places, constants among them."""
-    compiled = statement.compile(dialect=dialect)
-    return compiled.string, tuple(compiled.positiontup or ()), dict(compiled.params)
-
-
 @lru_cache(maxsize=64)
 def _reader(text: str | None) -> Reader | None:
     return None if text is None else msgspec.json.decode(text, type=Reader)
@@ -117,7 +105,7 @@ class Looks(Rows):
     async def due_looks(
         self, account: str, *, now: datetime, limit: int, in_flight: Collection[int] = ()
     ) -> list[Look]:
-        statement, places, constants = _driver_form(_DUE, self._connection.dialect)
+        statement, places, constants = driver_form(_DUE, self._connection.dialect)
         wanted = constants | {"account": account, "now": to_ms(now), "limit": limit + len(in_flight)}
         rows = await self._connection.exec_driver_sql(statement, tuple([wanted[place] for place in places]))
         fresh = [row for row in rows.all() if row[0] not in in_flight]
@@ -130,7 +118,7 @@ class Looks(Rows):
     async def record_looks(self, outcomes: Sequence[LookOutcome], *, now: datetime) -> None:
         if not outcomes:
             return
-        statement, places, constants = _driver_form(_RECORD, self._connection.dialect)
+        statement, places, constants = driver_form(_RECORD, self._connection.dialect)
         values = constants | {"now": to_ms(now)}
         rows = []
         for outcome in outcomes:

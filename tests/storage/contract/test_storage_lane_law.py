@@ -146,6 +146,7 @@ def test_a_lane_keeps_its_order_or_says_where_it_did_not(opener, clock):
         for action, value in steps:
             await lane.step(action, value)
         await lane.finish()
+        assert all(known.is_final for known in lane.events.values())
 
     with asyncio.Runner() as runner:
         storage = runner.run(opener())

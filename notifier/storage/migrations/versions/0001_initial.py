@@ -14,6 +14,15 @@ _BYTES = sa.LargeBinary()
 
 
 def upgrade() -> None:
+    _accounts_to_meta()
+    _sources_to_watches()
+    _events_to_looks()
+    _snapshots_to_watch_tags()
+    _deliveries()
+    _attempts()
+
+
+def _accounts_to_meta() -> None:
     op.create_table(
         "accounts",
         sa.Column("name", _TEXT, primary_key=True),
@@ -53,6 +62,9 @@ def upgrade() -> None:
         sa.Column("value", _BYTES, nullable=False),
         sqlite_strict=True,
     )
+
+
+def _sources_to_watches() -> None:
     op.create_table(
         "sources",
         sa.Column("account", _TEXT, primary_key=True),
@@ -101,6 +113,9 @@ def upgrade() -> None:
     )
     op.create_index("watches_state", "watches", ["account", "state", "id"])
     op.create_index("watches_status", "watches", ["account", "status", "id"])
+
+
+def _events_to_looks() -> None:
     op.create_table(
         "events",
         sa.Column("id", _TEXT, primary_key=True),
@@ -147,6 +162,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     _partial("looks_due", "looks", ["account", "next_poll_at"], "next_poll_at IS NOT NULL")
+
+
+def _snapshots_to_watch_tags() -> None:
     op.create_table(
         "snapshots",
         sa.Column("watch_id", _WHOLE, sa.ForeignKey("watches.id"), primary_key=True),
@@ -166,6 +184,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("watch_tags_watch", "watch_tags", ["watch_id"])
+
+
+def _deliveries() -> None:
     op.create_table(
         "deliveries",
         sa.Column("seq", _WHOLE, primary_key=True),
@@ -203,6 +224,9 @@ def upgrade() -> None:
         "state IN ('pending', 'held')",
     )
     _partial("deliveries_line", "deliveries", ["subscription_id", "due_at"], "state = 'pending'")
+
+
+def _attempts() -> None:
     op.create_table(
         "attempts",
         sa.Column("seq", _WHOLE, primary_key=True),
