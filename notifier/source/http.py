@@ -52,7 +52,8 @@ class OrderStatusSource:
     ) -> None:
         self._account_name = account_name
         self._merchant_id = account.merchant_id
-        self._orders = URL(f"{account.base_url}/orders")
+        self._base = URL(account.base_url)
+        self._path = f"{self._base.raw_path.rstrip('/')}/orders/"
         self._fixed_routing = (
             None if account.routing_id in {"customer_id", "order_id"} else account.routing_id
         )
@@ -75,7 +76,7 @@ class OrderStatusSource:
         `routing_id` is the watch's own; without it the account's setting counts, and where that wants the customer,
         whom we do not know, the order's id stands in, as the upstream advises for guests.
         """
-        url = self._orders.joinpath(quote(order_id, safe=""), encoded=True)
+        url = self._base.with_path(self._path + quote(order_id, safe=""), encoded=True)
         routing = routing_id or self._fixed_routing or order_id
         headers = {"x-routing-id": quote(routing, safe=_PRINTABLE, errors="replace")}
         try:
