@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from notifier.config.secret import Secret
 from notifier.domain.delivery import Outcome
 
@@ -25,8 +27,7 @@ class Address:
     """`user:password`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Parcel(Struct, frozen=True, kw_only=True, gc=False):
     """One attempt at one delivery: the frozen body and what stands beside it."""
 
     event_id: str

@@ -1,11 +1,10 @@
 """The one guarded HTTP door for addresses that somebody typed (design 7)."""
 
-import asyncio
 import errno
+import math
 import re
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from importlib.metadata import version
@@ -13,6 +12,7 @@ from ipaddress import ip_address
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from msgspec import Struct
 from yarl import URL
 
 from notifier.channels.reach import Reach
@@ -37,8 +37,7 @@ Refusal = Callable[[str, int], str | None]
 """Which rule forbids a literal address and port; None when none does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True, gc=False):
     """What came back: at most MOST_BYTES_KEPT of the body, and `Retry-After` as it was written."""
 
     status: int
@@ -91,8 +90,9 @@ class Egress:
         kept = bytearray()
         try:
             address, line = self._way(url)
-            request = self._session(line).post(address, data=body, headers=headers, allow_redirects=False)
-            async with asyncio.timeout(timeout_s), request as response:
+            async with self._session(line).post(
+                address, data=body, headers=headers, allow_redirects=False, timeout=_timeout(timeout_s)
+            ) as response:
                 await _keep(response, kept)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if response is None:
@@ -179,10 +179,14 @@ def _open(refusal: Refusal, resolver: AbstractResolver | None) -> aiohttp.Client
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=_HEADERS,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
         auto_decompress=False,
         trust_env=False,
     )
+
+
+@lru_cache(maxsize=64)
+def _timeout(timeout_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=timeout_s, sock_connect=_CONNECT_S, ceil_threshold=math.inf)
 
 
 async def _keep(response: aiohttp.ClientResponse, kept: bytearray) -> None:

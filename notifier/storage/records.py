@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from notifier.config.secret import Secret
 from notifier.domain.cadence import Deadlines, Why
 from notifier.domain.delivery import Delivery, DeliveryId, Reason
@@ -92,8 +94,7 @@ class Look(NamedTuple):
     doubted_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookOutcome:
+class LookOutcome(Struct, frozen=True, kw_only=True, gc=False):
     """What a look without a new version leaves behind.
 
     A request that came in after `started_at` (`asked_at` later than it) wins over `next_poll_at`: one more look is
@@ -134,8 +135,7 @@ class StoredSnapshot:
     not_before: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedEvent:
+class LoggedEvent(Struct, frozen=True, kw_only=True, gc=False):
     """An event with its place in its account's log and the snapshot it speaks of."""
 
     event: Event
@@ -167,8 +167,7 @@ class NewDelivery:
     """Whether it takes the place of what is still owed of the same subject (`mode: "latest"`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueDelivery:
+class DueDelivery(Struct, frozen=True, kw_only=True, gc=False):
     """A delivery whose time has come, with all that an attempt needs."""
 
     delivery: Delivery
@@ -186,20 +185,18 @@ class DueDelivery:
     """Whether an earlier claim ran out without an outcome (a crash, most likely)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True, gc=False):
     """A hold on a delivery for one attempt, which it counts."""
 
     delivery_id: DeliveryId
-    subscription_id: SubscriptionId
+    event_id: EventId
     attempt: int
     body: bytes
     lease_until: datetime
     token: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRecord:
+class AttemptRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One attempt, immutable. Units: `duration_ms`."""
 
     delivery_id: DeliveryId

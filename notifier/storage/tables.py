@@ -208,6 +208,15 @@ _index(
     where=subscriptions.c.deleted_at.is_(None),
 )
 
+bodies = _table(
+    "bodies",
+    Column("id", Text, primary_key=True),
+    Column("event_id", Text, ForeignKey("events.id"), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("bodies_event", "event_id"),
+)
+"""What is sent, once for all who are told an event alike: the rows that point here stay narrow."""
+
 deliveries = _table(
     "deliveries",
     Column("seq", Whole, primary_key=True),
@@ -228,8 +237,8 @@ deliveries = _table(
     Column("lease_until", Instant),
     Column("token", Text),
     Column("sequence", Whole),
-    Column("body", LargeBinary),
     Column("skipped", Document(tuple[str, ...])),
+    Column("body_id", Text, ForeignKey("bodies.id")),
     UniqueConstraint("subscription_id", "event_id", "replay_id"),
     Index("deliveries_account", "account", "seq"),
     Index("deliveries_event", "event_id"),
@@ -252,7 +261,7 @@ attempts = _table(
     Column("reason", Text, nullable=False),
     Column("http_status", Whole),
     Column("retry_after_ms", Whole),
-    Column("answer", LargeBinary),
+    Column("answer", Text),
     Index("attempts_delivery", "delivery_id", "seq"),
 )
 _index("attempts_answers", attempts.c.started_at, where=attempts.c.answer.is_not(None))

@@ -193,7 +193,7 @@ class Deliverer:
             return advance(delivery, fault, now=now, schedule=self._schedule(due), roll=self._clock.roll())
         claim = Claim(
             delivery_id=delivery.id,
-            subscription_id=due.subscription.id,
+            event_id=due.logged.event.id,
             attempt=delivery.attempts + 1,
             body=body,
             lease_until=now + timedelta(seconds=self._limits.lease_s),
@@ -223,10 +223,12 @@ class Deliverer:
                 # A subscription was edited, paused or deleted: what waits is claimed anew, if it is still owed.
                 self._edits.clear()
                 self._give_back([claimed, *self._lines.take_back()])
-            elif self._stop.is_set() or not self._lines.has_time(claimed):
+                return
+            now = self._clock.now()
+            if self._stop.is_set() or not self._lines.has_time(claimed, now):
                 self._give_back([claimed])
             else:
-                self._recorder.add(await self._attempt(claimed))
+                self._recorder.add(await self._attempt(claimed, now))
 
     def _give_back(self, unsent: Sequence[Claimed]) -> None:
         """Undo claims: no attempt was made, so none is counted."""
@@ -234,10 +236,10 @@ class Deliverer:
         for claimed in unsent:
             self._recorder.add((claimed, None, replace(claimed.due.delivery, due_at=now), None))
 
-    async def _attempt(self, claimed: Claimed) -> _Result:
+    async def _attempt(self, claimed: Claimed, started_at: datetime) -> _Result:
         clock, due = self._clock, claimed.due
         channel = self._channels[due.subscription.channel]
-        started_at, began = clock.now(), clock.monotonic()
+        began = clock.monotonic()
         try:
             outcome = await channel.send(self._parcel(claimed, started_at))
         except Exception:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 from notifier.clock import Clock
 from notifier.domain.delivery import Delivery
 from notifier.domain.subscription import Subscription, SubscriptionId
@@ -50,8 +52,7 @@ class DeliveryLimits:
         return self.longest_attempt_s * (self.line_length / self.senders + 1) + _RECORDING_S
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(Struct, frozen=True, kw_only=True, gc=False):
     """A delivery that is ours for one attempt; `delivery` counts that attempt, `due.delivery` does not."""
 
     due: DueDelivery
@@ -77,6 +78,7 @@ class Lines:
     def __init__(self, limits: DeliveryLimits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
+        self._longest = timedelta(seconds=limits.longest_attempt_s)
         self._lines: dict[SubscriptionId, Line] = {}
         self._paces: dict[SubscriptionId, tuple[float, Pace]] = {}
         self.outstanding = 0
@@ -147,10 +149,9 @@ class Lines:
             known = self._paces[subscription.id] = rate, Pace(rate, self._clock)
         return max(0.0, known[1].wait_s())
 
-    def has_time(self, claimed: Claimed) -> bool:
+    def has_time(self, claimed: Claimed, now: datetime) -> bool:
         """Return whether an attempt that begins now ends within its lease."""
-        longest = timedelta(seconds=self._limits.longest_attempt_s)
-        return self._clock.now() + longest < claimed.lease_until
+        return now + self._longest < claimed.lease_until
 
     def _is_busy(self, line: Line) -> bool:
         # Below half a claim is worth its transaction.

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from msgspec import Struct, structs
+
 from notifier.clock import Clock
 from notifier.domain.cadence import (
     Plan,
@@ -30,8 +32,7 @@ from notifier.storage.records import Initial, Lanes, Look, LookOutcome, LookStat
 from notifier.storage.telling import tell
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Polled:
+class Polled(Struct, frozen=True, kw_only=True, gc=False):
     """One request and what came of it."""
 
     look: Look
@@ -131,7 +132,7 @@ class Recorder:
         if watch.state is not WatchState.ACTIVE:
             # Paused or removed while we asked: what we saw is looked at anew when it is watched again.
             unseen = _good_look(polled, second_look(polled.finished_at))
-            return replace(unseen, last_polled_at=polled.look.last_polled_at)
+            return structs.replace(unseen, last_polled_at=polled.look.last_polled_at)
         if isinstance(polled.result, Failure):
             return await self._park(tx, watch, polled, polled.result)
         return await self._observe(tx, watch, polled, polled.result)
@@ -167,7 +168,7 @@ class Recorder:
                 )
             case Doubtful():
                 outcome = _good_look(polled, second_look(polled.finished_at))
-                return replace(outcome, doubted_at=look.doubted_at or polled.started_at)
+                return structs.replace(outcome, doubted_at=look.doubted_at or polled.started_at)
             case Observation() as seen:
                 return await self._keep(tx, watch, polled, stored=stored, seen=seen, digest=answer.digest)
 

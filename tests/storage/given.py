@@ -130,7 +130,7 @@ async def due_events(storage, now, **wanted):
 def claim_of(found, *, until, token="t", body=b"body"):
     return Claim(
         delivery_id=found.delivery.id,
-        subscription_id=found.subscription.id,
+        event_id=found.logged.event.id,
         attempt=found.delivery.attempts + 1,
         body=body,
         lease_until=until,

@@ -44,7 +44,7 @@ async def test_a_second_process_is_told_who_holds_the_database(path, clock):
             await status(path, clock=clock)
     finally:
         await storage.close()
-    assert (await status(path, clock=clock)).revision == "0001"
+    assert (await status(path, clock=clock)).revision == "0002"
 
 
 async def test_failing_to_open_gives_the_lock_back(path, clock):
@@ -133,8 +133,8 @@ async def test_a_failing_migration_leaves_no_table_behind_and_the_next_start_wor
 
 
 async def test_migrating_again_changes_nothing(path, clock):
-    assert await migrate(path, clock=clock) == "0001"
-    assert await migrate(path, clock=clock) == "0001"
+    assert await migrate(path, clock=clock) == "0002"
+    assert await migrate(path, clock=clock) == "0002"
 
 
 async def test_status_of_no_database_makes_none(path, clock):
@@ -144,14 +144,58 @@ async def test_status_of_no_database_makes_none(path, clock):
 
 
 def _shape(engine):
-    """Every table and index as SQLite wrote it down, but for spaces and the order of its clauses."""
+    """Columns, keys and indexes of every table, in no order: a column added later stands at the end."""
     with engine.connect() as connection:
-        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-        return {
-            name: sorted(line.strip().rstrip(",").strip() for line in sql.replace(", ", ",\n").splitlines())
-            for name, sql in rows
-            if name != "alembic_version"
-        }
+        told = connection.execute(text("SELECT type, name, tbl_name, sql FROM sqlite_master")).all()
+        shape = {}
+        for kind, name, table, sql in told:
+            if table == "alembic_version":
+                continue
+            if kind == "table":
+                columns = connection.execute(text(f"PRAGMA table_info({name})")).all()
+                keys = connection.execute(text(f"PRAGMA foreign_key_list({name})")).all()
+                shape[name] = {tuple(row)[1:] for row in columns}
+                shape[f"{name} points to"] = {tuple(row)[2:] for row in keys}
+                shape[f"{name} is strict"] = sql.rstrip().endswith("STRICT")
+            else:
+                shape[name] = " ".join((sql or "").replace(f"{table}.", "").split())
+        return shape
+
+
+_OLD_ROWS = """
+INSERT INTO accounts VALUES ('main', 1);
+INSERT INTO events (id, account, sequence, order_version, type, observed_at, document)
+VALUES ('evt_1', 'main', 1, 1, 'order.charged', 0, '{}');
+INSERT INTO subscriptions (id, account, ordering, document, sequence, created_at)
+VALUES ('sub_1', 'main', 'hold', '{}', 1, 0);
+INSERT INTO deliveries
+(id, account, subscription_id, event_id, replay_id, state, reason, attempts, created_at, expires_at, body)
+VALUES ('dlv_1', 'main', 'sub_1', 'evt_1', '', 'pending', 'new', 1, 0, 9, x'7b7d');
+INSERT INTO attempts (delivery_id, number, started_at, duration_ms, reason, answer)
+VALUES ('dlv_1', 1, 0, 5, 'http_status', x'ff00')
+"""
+
+
+def test_bodies_and_answers_of_the_first_version_are_kept(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path}/old.db")
+    with engine.begin() as connection:
+        upgrade(connection, _only_the_first(tmp_path))
+        for statement in _OLD_ROWS.strip().split(";"):
+            connection.execute(text(statement))
+    with engine.begin() as connection:
+        upgrade(connection, HERE)
+        body = "SELECT content FROM bodies JOIN deliveries ON body_id = bodies.id"
+        assert connection.execute(text(body)).all() == [(b"{}",)]
+        assert connection.execute(text("SELECT answer FROM attempts")).all() == [("/wA=",)]
+    engine.dispose()
+
+
+def _only_the_first(tmp_path):
+    versions = tmp_path / "scripts" / "versions"
+    versions.mkdir(parents=True)
+    first = next((HERE / "versions").glob("0001_*.py"))
+    (versions / first.name).write_text(first.read_text())
+    return versions.parent
 
 
 def test_the_migrations_lead_to_the_tables_that_the_code_knows():
@@ -161,9 +205,7 @@ def test_the_migrations_lead_to_the_tables_that_the_code_knows():
             upgrade(connection, HERE)
         with declared.begin() as connection:
             tables.metadata.create_all(connection)
-        assert _shape(migrated) == {
-            name: [line.replace(f"{name}.", "") for line in lines] for name, lines in _shape(declared).items()
-        }
+        assert _shape(migrated) == _shape(declared)
     finally:
         migrated.dispose()
         declared.dispose()

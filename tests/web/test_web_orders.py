@@ -33,7 +33,7 @@ async def attempt(storage, delivery_id, answer):
             if each.delivery.id == delivery_id
         ]
         claim = Claim(
-            delivery_id=due.delivery.id, subscription_id=due.subscription.id, attempt=1, body=b"{}",
+            delivery_id=due.delivery.id, event_id=due.logged.event.id, attempt=1, body=b"{}",
             lease_until=now + seconds(60), token="t",
         )  # fmt: skip
         await tx.claim([claim])

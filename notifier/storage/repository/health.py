@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Delete,
+    Select,
     Table,
     delete,
     exists,
@@ -28,6 +29,7 @@ from notifier.storage.tables import (
     answers,
     api_keys,
     attempts,
+    bodies,
     deliveries,
     events,
     looks,
@@ -135,7 +137,8 @@ class Health(Rows):
             _some(answers, answers.c.created_at < now - _REMEMBERED, limit),
             _attempts_of_forgotten(before, limit),
             _some(deliveries, _is_forgotten(before), limit),
-            _some(events, _is_past_event(before), limit),
+            _some(bodies, bodies.c.event_id.in_(_past_events(before)), limit),
+            _some(events, events.c.id.in_(_past_events(before)) & ~_HAS_BODY, limit),
             _some(snapshots, _is_past_snapshot(before), limit),
         ):
             gone += (await self._connection.execute(statement)).rowcount
@@ -144,6 +147,9 @@ class Health(Rows):
         )
         emptied = update(attempts).where(attempts.c.seq.in_(old.limit(limit))).values(answer=None)
         return gone + (await self._connection.execute(emptied)).rowcount
+
+
+_HAS_BODY = exists().where(bodies.c.event_id == events.c.id)
 
 
 def _some(table: Table, is_old: ColumnElement[bool], limit: int) -> Delete:
@@ -163,8 +169,9 @@ def _attempts_of_forgotten(before: datetime, limit: int) -> Delete:
     return delete(attempts).where(attempts.c.delivery_id.in_(ended))
 
 
-def _is_past_event(before: datetime) -> ColumnElement[bool]:
-    return (events.c.observed_at < before) & ~exists().where(deliveries.c.event_id == events.c.id)
+def _past_events(before: datetime) -> Select[Any]:
+    is_owed = exists().where(deliveries.c.event_id == events.c.id)
+    return select(events.c.id).where(events.c.observed_at < before, ~is_owed)
 
 
 def _is_past_snapshot(before: datetime) -> ColumnElement[bool]:

@@ -13,13 +13,14 @@ from notifier.storage.records import LoggedEvent
 from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.tables import accounts, counters, events, snapshots
 
-_LOGGED = select(
+LOGGED = select(
     events.c.document, events.c.sequence, events.c.watch_id, snapshots.c.document.label("snapshot")
 ).join(
     snapshots,
     (snapshots.c.watch_id == events.c.watch_id) & (snapshots.c.version == events.c.order_version),
     isouter=True,
 )
+"""Events with their snapshots, as `logged_event` reads them."""
 
 
 def logged_event(row: AnyRow) -> LoggedEvent:
@@ -58,7 +59,7 @@ class Events(Rows):
         order_key: OrderKey | None = None,
         event_type: str | None = None,
     ) -> list[LoggedEvent]:
-        page = _LOGGED.where(events.c.account == account, events.c.sequence > after)
+        page = LOGGED.where(events.c.account == account, events.c.sequence > after)
         if order_key is not None:
             page = page.where(events.c.order_key == order_key)
         if event_type is not None:
@@ -67,7 +68,7 @@ class Events(Rows):
         return [logged_event(row) for row in rows]
 
     async def event(self, event_id: EventId) -> LoggedEvent:
-        row = (await self._connection.execute(_LOGGED.where(events.c.id == event_id))).one_or_none()
+        row = (await self._connection.execute(LOGGED.where(events.c.id == event_id))).one_or_none()
         if row is None:
             raise NotFound(f"there is no event {event_id!r}")
         return logged_event(row)

@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import msgspec
 from sqlalchemy import (
-    Update,
     bindparam,
     case,
     func,
@@ -20,40 +19,53 @@ from sqlalchemy import (
 
 from notifier.domain.cadence import Deadlines, Why
 from notifier.domain.instant import from_ms, to_ms
-from notifier.domain.order import Phase, Source
+from notifier.domain.order import OrderId, Phase, Source
 from notifier.domain.snapshot import Reader, Snapshot
 from notifier.errors import Conflict, NotFound
 from notifier.storage.records import Look, LookOutcome, LookState, StoredSnapshot, Watch
-from notifier.storage.repository.base import AnyRow, Rows, driver_form
+from notifier.storage.repository.base import Rows
+from notifier.storage.repository.setwise import WORD, any_of, as_parameter, given, in_one_row
 from notifier.storage.tables import Whole, looks, snapshots, watches
 
-# Both hot statements speak in raw numbers: a type's own conversion, value by value, costs more than SQLite itself.
-_DUE = (
+
+class _DueLook(msgspec.Struct, array_like=True, gc=False):
+    """A due look in raw numbers and texts, its columns in this order."""
+
+    next_poll_at: int
+    id: int
+    watch_id: int
+    source: str
+    order_id: str
+    routing_id: str | None
+    phase: str
+    digest: str
+    reader: str | None
+    registered_at: int
+    last_polled_at: int | None
+    last_changed_at: int
+    deadline_at: int | None
+    asked_at: int | None
+    doubted_at: int | None
+    failures: int
+
+
+_OF_WATCH = frozenset({"order_id", "routing_id", "registered_at"})
+_read_due = msgspec.json.Decoder(list[_DueLook]).decode
+_DUE = in_one_row(
     select(
-        looks.c.id,
-        looks.c.watch_id,
-        looks.c.source,
-        watches.c.order_id,
-        watches.c.routing_id,
-        looks.c.phase,
-        looks.c.digest,
-        type_coerce(looks.c.reader, looks.c.error.type),
         *(
-            type_coerce(column, Whole)
-            for column in (
-                watches.c.registered_at,
-                looks.c.last_polled_at,
-                looks.c.last_changed_at,
-                looks.c.next_poll_at,
-                looks.c.deadline_at,
-                looks.c.asked_at,
-                looks.c.doubted_at,
-            )
-        ),
-        looks.c.failures,
+            func.hex(looks.c.digest)
+            if name == "digest"
+            else (watches if name in _OF_WATCH else looks).c[name]
+            for name in _DueLook.__struct_fields__
+        )
     )
     .join(watches, watches.c.id == looks.c.watch_id)
-    .where(looks.c.account == bindparam("account"), looks.c.next_poll_at <= bindparam("now"))
+    .where(
+        looks.c.account == bindparam("account"),
+        looks.c.next_poll_at <= bindparam("now", type_=Whole),
+        looks.c.id.not_in(any_of("in_flight")),
+    )
     .order_by(looks.c.next_poll_at)
     .limit(bindparam("limit", type_=Whole))
 )
@@ -66,29 +78,30 @@ _SOURCES = {source.value: source for source in Source}
 _PHASES = {phase.value: phase for phase in Phase}
 
 
-def _record() -> Update:
-    asked = looks.c.asked_at > bindparam("started", type_=Whole)
-    return (
-        update(looks)
-        .where(looks.c.id == bindparam("look"))
-        .values(
-            next_poll_at=case(
-                (looks.c.next_poll_at.is_(None), null()),
-                (asked, bindparam("now", type_=Whole)),
-                else_=bindparam("next", type_=Whole),
-            ),
-            why=case((asked, Why.ASKED.value), else_=bindparam("because")),
-            asked_at=case((asked, looks.c.asked_at), else_=null()),
-            last_polled_at=bindparam("polled", type_=Whole),
-            failures=bindparam("failed"),
-            error=bindparam("said"),
-            doubted_at=bindparam("doubted", type_=Whole),
-            polls=looks.c.polls + 1,
-        )
+_seen = given(
+    "rows",
+    {"id": Whole, "started_at": Whole, "next_poll_at": Whole, "why": WORD, "last_polled_at": Whole,
+     "failures": Whole, "error": WORD, "doubted_at": Whole},
+)  # fmt: skip
+_is_asked = type_coerce(looks.c.asked_at, Whole) > _seen.c.started_at
+_RECORD = (
+    update(looks)
+    .where(looks.c.id == _seen.c.id)
+    .values(
+        next_poll_at=case(
+            (looks.c.next_poll_at.is_(None), null()),
+            (_is_asked, bindparam("now", type_=Whole)),
+            else_=_seen.c.next_poll_at,
+        ),
+        why=case((_is_asked, Why.ASKED.value), else_=_seen.c.why),
+        asked_at=case((_is_asked, looks.c.asked_at), else_=null()),
+        last_polled_at=_seen.c.last_polled_at,
+        failures=_seen.c.failures,
+        error=_seen.c.error,
+        doubted_at=_seen.c.doubted_at,
+        polls=looks.c.polls + 1,
     )
-
-
-_RECORD = _record()
+)
 
 
 @lru_cache(maxsize=64)
@@ -105,11 +118,14 @@ class Looks(Rows):
     async def due_looks(
         self, account: str, *, now: datetime, limit: int, in_flight: Collection[int] = ()
     ) -> list[Look]:
-        statement, places, constants = driver_form(_DUE, self._connection.dialect)
-        wanted = constants | {"account": account, "now": to_ms(now), "limit": limit + len(in_flight)}
-        rows = await self._connection.exec_driver_sql(statement, tuple([wanted[place] for place in places]))
-        fresh = [row for row in rows.all() if row[0] not in in_flight]
-        return [_look(account, row) for row in fresh[:limit]]
+        wanted = {
+            "account": account,
+            "now": to_ms(now),
+            "limit": limit,
+            "in_flight": as_parameter(list(in_flight)),
+        }
+        rows = _read_due(await self._connection.scalar(_DUE, wanted))
+        return [_look(account, row) for row in sorted(rows, key=_due_first)]
 
     async def next_look_at(self, account: str, *, after: datetime) -> datetime | None:
         at: datetime | None = await self._connection.scalar(_NEXT, {"account": account, "after": after})
@@ -118,20 +134,20 @@ class Looks(Rows):
     async def record_looks(self, outcomes: Sequence[LookOutcome], *, now: datetime) -> None:
         if not outcomes:
             return
-        statement, places, constants = driver_form(_RECORD, self._connection.dialect)
-        values = constants | {"now": to_ms(now)}
-        rows = []
-        for outcome in outcomes:
-            values["look"] = outcome.look_id
-            values["started"] = to_ms(outcome.started_at)
-            values["next"] = to_ms(outcome.next_poll_at)
-            values["because"] = outcome.why.value
-            values["polled"] = _ms(outcome.last_polled_at)
-            values["failed"] = outcome.failures
-            values["said"] = outcome.error
-            values["doubted"] = _ms(outcome.doubted_at)
-            rows.append(tuple([values[place] for place in places]))
-        await self._connection.exec_driver_sql(statement, rows)
+        rows = [
+            (
+                outcome.look_id,
+                to_ms(outcome.started_at),
+                to_ms(outcome.next_poll_at),
+                outcome.why.value,
+                _ms(outcome.last_polled_at),
+                outcome.failures,
+                outcome.error,
+                _ms(outcome.doubted_at),
+            )
+            for outcome in outcomes
+        ]
+        await self._connection.execute(_RECORD, {"now": to_ms(now), "rows": as_parameter(rows)})
 
     async def look_state(self, look_id: int) -> LookState:
         found = select(looks, watches.c.status).join(watches).where(looks.c.id == look_id)
@@ -247,32 +263,28 @@ def _at(ms: int | None) -> datetime | None:
     return None if ms is None else from_ms(ms)
 
 
-_SOURCES = {source.value: source for source in Source}
-_PHASES = {phase.value: phase for phase in Phase}
+def _due_first(row: _DueLook) -> int:
+    return row.next_poll_at
 
 
-def _look(account: str, row: AnyRow) -> Look:
-    (
-        look_id, watch_id, source, order_id, routing_id, phase, digest, reader,
-        registered_at, last_polled_at, last_changed_at, next_poll_at, deadline_at, asked_at, doubted_at, failures,
-    ) = row  # fmt: skip
+def _look(account: str, row: _DueLook) -> Look:
     # By place: this runs thousands of times a second.
     return Look(
-        look_id,
-        watch_id,
+        row.id,
+        row.watch_id,
         account,
-        _SOURCES[source],
-        order_id,
-        routing_id,
-        _PHASES[phase],
-        digest,
-        _reader(reader),
-        from_ms(registered_at),
-        _at(last_polled_at),
-        from_ms(last_changed_at),
-        from_ms(next_poll_at),
-        failures,
-        _at(deadline_at),
-        _at(asked_at),
-        _at(doubted_at),
+        _SOURCES[row.source],
+        OrderId(row.order_id),
+        row.routing_id,
+        _PHASES[row.phase],
+        bytes.fromhex(row.digest) or None,
+        _reader(row.reader),
+        from_ms(row.registered_at),
+        _at(row.last_polled_at),
+        from_ms(row.last_changed_at),
+        from_ms(row.next_poll_at),
+        row.failures,
+        _at(row.deadline_at),
+        _at(row.asked_at),
+        _at(row.doubted_at),
     )

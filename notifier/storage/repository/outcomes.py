@@ -1,10 +1,14 @@
 """Claims, what became of them, and deliveries as people read them."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, insert, literal, null, or_, select, type_coerce, update
+import msgspec
+from sqlalchemy import bindparam, case, insert, literal, null, or_, select, update
+from sqlalchemy.types import TypeEngine
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import EventId
@@ -16,25 +20,33 @@ from notifier.storage.records import AttemptRecord, Claim, DeliveryView, Lanes
 from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.repository.lanes import HAS_BEHIND, OWED, let_next_go
 from notifier.storage.repository.owing import delivery_of
-from notifier.storage.tables import Instant, Whole, attempts, deliveries, events, subscriptions
+from notifier.storage.repository.setwise import WORD, any_of, as_parameter, given, in_one_row
+from notifier.storage.tables import Instant, Whole, attempts, bodies, deliveries, events, subscriptions
 
 _ANSWER_BYTES = 4096
 
-_STANDING = (
-    select(
-        deliveries.c.id,
-        deliveries.c.seq,
-        deliveries.c.subscription_id,
-        deliveries.c.watch_id,
-        deliveries.c.state,
-        deliveries.c.reason,
-        deliveries.c.attempts,
-        type_coerce(deliveries.c.lease_until, Whole).label("lease_until"),
-        deliveries.c.token,
-        deliveries.c.sequence,
-        HAS_BEHIND.label("has_behind"),
-    )
-    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+
+class _Standing(msgspec.Struct, array_like=True, gc=False):
+    """A delivery as it stands, in raw numbers and texts, its columns in this order."""
+
+    id: str
+    seq: int
+    subscription_id: str
+    watch_id: int | None
+    state: str
+    reason: str
+    attempts: int
+    lease_until: int | None
+    token: str | None
+    sequence: int | None
+    body_id: str | None
+    has_behind: int
+
+
+_read_standing = msgspec.json.Decoder(list[_Standing]).decode
+_STANDING = in_one_row(
+    select(*(deliveries.c[name] for name in _Standing.__struct_fields__[:-1]), HAS_BEHIND.label("has_behind"))
+    .where(deliveries.c.id.in_(any_of("ids")))
     .with_for_update()
 )
 _SEQUENCES = (
@@ -42,37 +54,64 @@ _SEQUENCES = (
     .where(subscriptions.c.id.in_(bindparam("ids", expanding=True)))
     .with_for_update()
 )
+_KEEP_BODY = (
+    insert(bodies)
+    .values(id=bindparam("its_id"), event_id=bindparam("its_event"), content=bindparam("its_content"))
+    .prefix_with("OR IGNORE", dialect="sqlite")
+)
 _RAISE = update(subscriptions).where(subscriptions.c.id == bindparam("of")).values(sequence=bindparam("last"))
+_held = given(
+    "rows",
+    {
+        "seq": Whole,
+        "attempts": Whole,
+        "body_id": WORD,
+        "sequence": Whole,
+        "lease_until": Whole,
+        "token": WORD,
+    },
+)
 _CLAIM = (
     update(deliveries)
-    .where(deliveries.c.seq == bindparam("of"))
+    .where(deliveries.c.seq == _held.c.seq)
     .values(
-        attempts=bindparam("counted", type_=Whole),
-        body=func.coalesce(deliveries.c.body, bindparam("frozen", type_=deliveries.c.body.type)),
-        sequence=bindparam("numbered", type_=Whole),
+        attempts=_held.c.attempts,
+        body_id=_held.c.body_id,
+        sequence=_held.c.sequence,
         # A claim that nobody ends comes due again by itself.
-        lease_until=bindparam("until", type_=Whole),
-        due_at=bindparam("until", type_=Whole),
-        token=bindparam("held_by"),
+        lease_until=_held.c.lease_until,
+        due_at=_held.c.lease_until,
+        token=_held.c.token,
     )
+)
+_ended = given(
+    "rows",
+    {"seq": Whole, "state": WORD, "reason": WORD, "attempts": Whole, "due_at": Whole, "finished_at": Whole},
 )
 _RECORD = (
     update(deliveries)
-    .where(deliveries.c.seq == bindparam("of"))
+    .where(deliveries.c.seq == _ended.c.seq)
     .values(
-        state=bindparam("new_state"),
-        reason=bindparam("new_reason"),
-        attempts=bindparam("counted", type_=Whole),
-        due_at=bindparam("due", type_=Whole),
-        finished_at=bindparam("finished", type_=Whole),
+        state=_ended.c.state,
+        reason=_ended.c.reason,
+        attempts=_ended.c.attempts,
+        due_at=_ended.c.due_at,
+        finished_at=_ended.c.finished_at,
         lease_until=null(),
         token=null(),
     )
 )
-_ATTEMPT_COLUMNS = (
-    "delivery_id", "number", "started_at", "duration_ms", "reason", "http_status", "retry_after_ms", "answer"
-)  # fmt: skip
-_ADD_ATTEMPT = insert(attempts).values({name: bindparam(f"its_{name}") for name in _ATTEMPT_COLUMNS})
+_made: dict[str, TypeEngine[Any]] = {
+    "delivery_id": WORD,
+    "number": Whole,
+    "started_at": Whole,
+    "duration_ms": Whole,
+    "reason": WORD,
+    "http_status": Whole,
+    "retry_after_ms": Whole,
+    "answer": WORD,
+}
+_ADD_ATTEMPTS = insert(attempts).from_select(list(_made), given("rows", _made).select())
 _VIEW = select(deliveries, events.c.type.label("event_type"), events.c.order_id.label("order_id")).join(
     events, events.c.id == deliveries.c.event_id
 )
@@ -93,21 +132,35 @@ class Outcomes(Rows):
             and (row.lease_until is None or row.lease_until <= now)
         ]
         sequences = await self._number([row for _, row in won])
+        frozen = await self._freeze([claim for claim, row in won if row.body_id is None])
         rows = [
-            {
-                "of": row.seq,
-                "counted": claim.attempt,
-                "frozen": claim.body,
-                "numbered": sequences[row.id],
-                "until": to_ms(claim.lease_until),
-                "held_by": claim.token,
-            }
+            (
+                row.seq,
+                claim.attempt,
+                row.body_id or frozen[claim.event_id, claim.body],
+                sequences[row.id],
+                to_ms(claim.lease_until),
+                claim.token,
+            )
             for claim, row in won
         ]
-        await self._each_raw(_CLAIM, rows)
-        return sequences
+        await self._connection.execute(_CLAIM, {"rows": as_parameter(rows)})
+        return {DeliveryId(of): sequence for of, sequence in sequences.items()}
 
-    async def _number(self, rows: Sequence[AnyRow]) -> dict[DeliveryId, int]:
+    async def _freeze(self, claims: Iterable[Claim]) -> dict[tuple[EventId, bytes], str]:
+        """Keep bodies, each one once; return the id by event and content, from which it is made."""
+        frozen = {
+            (event_id, body): blake2b(f"{event_id}\n".encode() + body, digest_size=16).hexdigest()
+            for event_id, body in {(each.event_id, each.body) for each in claims}
+        }
+        rows = [
+            {"its_id": body_id, "its_event": event_id, "its_content": body}
+            for (event_id, body), body_id in frozen.items()
+        ]
+        await self._each_raw(_KEEP_BODY, rows)
+        return frozen
+
+    async def _number(self, rows: Sequence[_Standing]) -> dict[str, int]:
         """Return each delivery's sequence, taking the next of its subscription at its first attempt."""
         sequences = {row.id: row.sequence for row in rows if row.sequence is not None}
         new = sorted((row for row in rows if row.sequence is None), key=_seq)
@@ -137,9 +190,15 @@ class Outcomes(Rows):
             for record, delivery, token in records
             if (row := standing.get(delivery.id)) is not None and _is_ours(row, token, to_ms(now))
         ]
-        await self._each_raw(_ADD_ATTEMPT, [_attempt_row(record) for record, _, _ in kept if record])
-        await self._each_raw(_RECORD, [_outcome(delivery, row) for _, delivery, row in kept])
-        touched = {(row.subscription_id, row.watch_id) for _, _, row in kept if row.has_behind}
+        made = [_attempt_row(record) for record, _, _ in kept if record]
+        await self._connection.execute(_ADD_ATTEMPTS, {"rows": as_parameter(made)})
+        ended = [_outcome(delivery, row) for _, delivery, row in kept]
+        await self._connection.execute(_RECORD, {"rows": as_parameter(ended)})
+        touched = {
+            (row.subscription_id, row.watch_id)
+            for _, _, row in kept
+            if row.has_behind and row.watch_id is not None
+        }
         await let_next_go(self._connection, touched, lanes=lanes, now=now)
         self.woken.deliveries |= bool(kept)
 
@@ -213,53 +272,52 @@ class Outcomes(Rows):
         made = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.seq)
         return [_attempt(row) for row in await self._connection.execute(made)]
 
-    async def _standing(self, ids: Iterable[DeliveryId]) -> dict[DeliveryId, AnyRow]:
-        rows = await self._connection.execute(_STANDING, {"ids": list(ids)})
-        return {row.id: row for row in rows}
+    async def _standing(self, ids: Iterable[DeliveryId]) -> dict[str, _Standing]:
+        text = await self._connection.scalar(_STANDING, {"ids": as_parameter(list(ids))})
+        return {row.id: row for row in _read_standing(text)}
 
 
-def _seq(row: AnyRow) -> int:
-    seq: int = row.seq
-    return seq
+def _seq(row: _Standing) -> int:
+    return row.seq
 
 
-def _is_ours(row: AnyRow, token: str | None, now: int) -> bool:
+def _is_ours(row: _Standing, token: str | None, now: int) -> bool:
     """Whether the claim still holds; who made none may write only where no claim is alive."""
     if DeliveryState(row.state).is_final:
         return False
     if token is None:
-        return row.lease_until is None or bool(row.lease_until <= now)
-    return bool(row.token == token)
+        return row.lease_until is None or row.lease_until <= now
+    return row.token == token
 
 
-def _outcome(delivery: Delivery, row: AnyRow) -> dict[str, Any]:
+def _outcome(delivery: Delivery, row: _Standing) -> tuple[Any, ...]:
     # Held while its attempt was under way: a retry stays held, an end is an end.
     stays_held = row.state == DeliveryState.HELD and not delivery.state.is_final
-    return {
-        "of": row.seq,
-        "new_state": (DeliveryState.HELD if stays_held else delivery.state).value,
-        "new_reason": row.reason if stays_held else delivery.reason.value,
-        "counted": delivery.attempts,
-        "due": None if stays_held else _ms(delivery.due_at),
-        "finished": _ms(delivery.finished_at),
-    }
+    return (
+        row.seq,
+        row.state if stays_held else delivery.state.value,
+        row.reason if stays_held else delivery.reason.value,
+        delivery.attempts,
+        None if stays_held else _ms(delivery.due_at),
+        _ms(delivery.finished_at),
+    )
 
 
 def _ms(at: datetime | None) -> int | None:
     return None if at is None else to_ms(at)
 
 
-def _attempt_row(record: AttemptRecord) -> dict[str, Any]:
-    return {
-        "its_delivery_id": record.delivery_id,
-        "its_number": record.number,
-        "its_started_at": to_ms(record.started_at),
-        "its_duration_ms": record.duration_ms,
-        "its_reason": record.reason.value,
-        "its_http_status": record.http_status,
-        "its_retry_after_ms": None if record.retry_after_s is None else round(record.retry_after_s * 1000),
-        "its_answer": record.answer[:_ANSWER_BYTES] or None,
-    }
+def _attempt_row(record: AttemptRecord) -> tuple[Any, ...]:
+    return (
+        record.delivery_id,
+        record.number,
+        to_ms(record.started_at),
+        record.duration_ms,
+        record.reason.value,
+        record.http_status,
+        None if record.retry_after_s is None else round(record.retry_after_s * 1000),
+        b64encode(record.answer[:_ANSWER_BYTES]).decode() or None,
+    )
 
 
 def _attempt(row: AnyRow) -> AttemptRecord:
@@ -271,7 +329,7 @@ def _attempt(row: AnyRow) -> AttemptRecord:
         reason=Reason(row.reason),
         http_status=row.http_status,
         retry_after_s=None if row.retry_after_ms is None else row.retry_after_ms / 1000,
-        answer=row.answer or b"",
+        answer=b64decode(row.answer or ""),
     )
 
 

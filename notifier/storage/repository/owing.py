@@ -2,24 +2,24 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, Text, and_, bindparam, exists, func, insert, select, type_coerce, update
+from sqlalchemy import Select, and_, bindparam, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
-from notifier.domain.event import Event, EventId
+from notifier.domain.event import EventId
 from notifier.domain.instant import from_ms
-from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.errors import Conflict
 from notifier.storage.records import DueDelivery, Lanes, LoggedEvent, NewDelivery, SubscriptionSecrets
 from notifier.storage.repository import lanes as lane
 from notifier.storage.repository.base import AnyRow, Rows
+from notifier.storage.repository.log import LOGGED, logged_event
+from notifier.storage.repository.setwise import any_of, as_parameter, in_one_row
 from notifier.storage.repository.subscriptions import unseal
-from notifier.storage.tables import Instant, Whole, deliveries, events, snapshots, subscriptions
+from notifier.storage.tables import Instant, Whole, bodies, deliveries, events, subscriptions
 
 _PLACE = (deliveries.c.subscription_id, deliveries.c.watch_id, deliveries.c.collapse_key)
 _IS_DUE = and_(lane.PENDING, deliveries.c.due_at <= bindparam("now", type_=Instant), ~lane.BLOCKED)
@@ -57,48 +57,53 @@ def _longest_due_of_each() -> Select[Any]:
         .correlate(subscriptions)
     )
     of_all = deliveries.alias("of_all")
-    free = subscriptions.c.id.in_(bindparam("free", expanding=True))
+    free = subscriptions.c.id.in_(any_of("free"))
     picked = (
         select(of_all.c.seq).select_from(subscriptions).join(of_all, of_all.c.seq.in_(of_one)).where(free)
     )
     return picked.order_by(of_all.c.due_at).limit(bindparam("limit", type_=Whole))
 
 
+class _DueRow(msgspec.Struct, array_like=True, gc=False):
+    """A due delivery in raw numbers and texts, its columns in this order."""
+
+    due_at: int
+    seq: int
+    id: str
+    subscription_id: str
+    event_id: str
+    watch_id: int | None
+    reason: str
+    attempts: int
+    sequence: int | None
+    body_id: str | None
+    skipped: str | None
+    replay_id: str
+    created_at: int
+    expires_at: int
+    lease_until: int | None
+    has_ahead: int
+
+
+_read_due = msgspec.json.Decoder(list[_DueRow]).decode
+_read_skipped = msgspec.json.Decoder(tuple[EventId, ...]).decode
+
+
 def _with_all(picked: Select[Any]) -> Select[Any]:
-    """Select all that an attempt needs, in raw numbers and texts: a document that comes often is decoded once."""
-    raw = [type_coerce(column, Text) for column in _DOCUMENTS]
-    instants = [type_coerce(column, Whole) for column in _INSTANTS]
-    is_of_event = (snapshots.c.watch_id == events.c.watch_id) & (
-        snapshots.c.version == events.c.order_version
-    )
-    return (
-        select(*_PLAIN, *instants, *raw, subscriptions.c.secrets, events.c.sequence, lane.HAS_AHEAD)
-        .select_from(deliveries)
-        .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
-        .join(events, events.c.id == deliveries.c.event_id)
-        .join(snapshots, is_of_event, isouter=True)
-        .where(deliveries.c.seq.in_(picked))
-        .order_by(deliveries.c.due_at, deliveries.c.seq)
-    )
+    columns = [deliveries.c[name] for name in _DueRow.__struct_fields__[:-1]]
+    return in_one_row(select(*columns, lane.HAS_AHEAD.label("has_ahead")).where(deliveries.c.seq.in_(picked)))
 
 
-_MOST_FREE = 1000  # names in one statement
-_PLAIN = tuple(
-    deliveries.c[name]
-    for name in (
-        "seq", "id", "subscription_id", "watch_id", "reason", "attempts", "sequence", "body", "skipped", "replay_id"
-    )
-)  # fmt: skip
-_INSTANTS = tuple(deliveries.c[name] for name in ("due_at", "created_at", "expires_at", "lease_until"))
-_DOCUMENTS = (subscriptions.c.document, events.c.document, snapshots.c.document)
+_MOST_FREE = 1000  # subscriptions in one claim
 _HEADS = _heads()
 _DUE = _with_all(_LONGEST_DUE)
 _DUE_OF_FREE = _with_all(_longest_due_of_each())
 _NEXT = select(func.min(deliveries.c.due_at)).where(lane.PENDING)
-# The same order and subscription come many times in a row.
-_subscription = lru_cache(maxsize=256)(msgspec.json.Decoder(Subscription).decode)
-_event = lru_cache(maxsize=256)(msgspec.json.Decoder(Event).decode)
-_snapshot = lru_cache(maxsize=256)(msgspec.json.Decoder(Snapshot).decode)
+_LISTENERS = select(subscriptions.c.id, subscriptions.c.document, subscriptions.c.secrets).where(
+    subscriptions.c.id.in_(any_of("ids"))
+)
+_TOLD = LOGGED.add_columns(events.c.id).where(events.c.id.in_(any_of("ids")))
+_BODIES = select(bodies.c.id, bodies.c.content).where(bodies.c.id.in_(any_of("ids")))
 _SKIP = update(deliveries).where(deliveries.c.seq == bindparam("of")).values(skipped=bindparam("ids"))
 _ADD = insert(deliveries)
 
@@ -163,14 +168,37 @@ class Owing(Rows):
             if not heads:
                 return []
             free = [of for _, of in sorted(heads)[:_MOST_FREE]]
-            wanted |= {"free": free, "each": -(-limit // len(free))}
-        rows = (await self._connection.execute(_DUE_OF_FREE if busy else _DUE, wanted)).all()
-        first = _first_of_each_lane(rows)
-        crowded = [row[0] for row in first if row[-1]]
+            wanted |= {"free": as_parameter(free), "each": -(-limit // len(free))}
+        text = await self._connection.scalar(_DUE_OF_FREE if busy else _DUE, wanted)
+        rows = _first_of_each_lane(sorted(_read_due(text), key=_longest_due))
+        return await self._with_all(rows) if rows else []
+
+    async def _with_all(self, rows: Sequence[_DueRow]) -> list[DueDelivery]:
+        """Add what an attempt needs besides its row; what several rows share is read once."""
+        crowded = [row.seq for row in rows if row.has_ahead]
         ahead = await lane.events_ahead(self._connection, crowded) if crowded else {}
-        sealed = {row[2]: row[-3] for row in first}
-        secrets = {of: unseal(self._vault, of, each) for of, each in sealed.items()}
-        return [_due(row, secrets[row[2]], ahead.get(row[0], ())) for row in first]
+        listeners = {
+            row.id: (row.document, unseal(self._vault, row.id, row.secrets))
+            for row in await self._of(_LISTENERS, {row.subscription_id for row in rows})
+        }
+        told = {row.id: logged_event(row) for row in await self._of(_TOLD, {row.event_id for row in rows})}
+        frozen = {row.body_id for row in rows if row.body_id is not None}
+        contents = {row.id: row.content for row in await self._of(_BODIES, frozen)} if frozen else {}
+        return [
+            _due(
+                row,
+                listeners[row.subscription_id],
+                told[row.event_id],
+                body=None if row.body_id is None else contents[row.body_id],
+                behind=ahead.get(row.seq, ()),
+            )
+            for row in rows
+        ]
+
+    async def _of(self, statement: Select[Any], ids: Collection[str]) -> Sequence[AnyRow]:
+        found = await self._connection.execute(statement, {"ids": as_parameter(list(ids))})
+        rows: Sequence[AnyRow] = found.all()
+        return rows
 
     async def next_delivery_at(self, *, busy: Collection[SubscriptionId] = ()) -> datetime | None:
         if busy:
@@ -197,45 +225,45 @@ def delivery_of(row: AnyRow) -> Delivery:
     )
 
 
-def _due(row: AnyRow, secrets: SubscriptionSecrets, behind: tuple[EventId, ...]) -> DueDelivery:
-    (
-        _, delivery_id, _, watch_id, reason, attempts, sequence, body, skipped, replay_id,
-        due_at, created_at, expires_at, lease_until,
-        subscription, event, snapshot, _, event_sequence, _,
-    ) = row  # fmt: skip
+def _due(
+    row: _DueRow,
+    listener: tuple[Subscription, SubscriptionSecrets],
+    logged: LoggedEvent,
+    *,
+    body: bytes | None,
+    behind: tuple[EventId, ...],
+) -> DueDelivery:
     return DueDelivery(
         delivery=Delivery(
-            id=delivery_id,
+            id=DeliveryId(row.id),
             state=DeliveryState.PENDING,
-            reason=Reason(reason),
-            attempts=attempts,
-            due_at=from_ms(due_at),
-            created_at=from_ms(created_at),
-            expires_at=from_ms(expires_at),
+            reason=Reason(row.reason),
+            attempts=row.attempts,
+            due_at=from_ms(row.due_at),
+            created_at=from_ms(row.created_at),
+            expires_at=from_ms(row.expires_at),
         ),
-        subscription=_subscription(subscription),
-        secrets=secrets,
-        logged=LoggedEvent(
-            event=_event(event),
-            sequence=event_sequence,
-            watch_id=watch_id,
-            snapshot=None if snapshot is None else _snapshot(snapshot),
-        ),
-        sequence=sequence,
+        subscription=listener[0],
+        secrets=listener[1],
+        logged=logged,
+        sequence=row.sequence,
         body=body,
         behind=behind,
-        skipped=skipped or (),
-        replay_id=replay_id or None,
-        is_lapsed=lease_until is not None,
+        skipped=_read_skipped(row.skipped) if row.skipped else (),
+        replay_id=row.replay_id or None,
+        is_lapsed=row.lease_until is not None,
     )
 
 
-def _first_of_each_lane(rows: Iterable[AnyRow]) -> list[AnyRow]:
-    first: dict[tuple[Any, ...], AnyRow] = {}
+def _longest_due(row: _DueRow) -> tuple[int, int]:
+    return row.due_at, row.seq
+
+
+def _first_of_each_lane(rows: Iterable[_DueRow]) -> list[_DueRow]:
+    first: dict[tuple[Any, ...], _DueRow] = {}
     for row in rows:
-        seq, _, subscription_id, watch_id, *_ = row
-        place = ("alone", seq) if watch_id is None else (subscription_id, watch_id)
-        if place not in first or seq < first[place][0]:
+        place = ("alone", row.seq) if row.watch_id is None else (row.subscription_id, row.watch_id)
+        if place not in first or row.seq < first[place].seq:
             first[place] = row
     return list(first.values())
 

@@ -16,6 +16,7 @@ from given import (
     told,
     watched,
 )
+from msgspec import structs
 
 from notifier.domain.delivery import DeliveryId, Reason, Verdict, advance
 from notifier.domain.order import OrderKey
@@ -95,7 +96,7 @@ async def test_only_one_wins_a_claim(storage, clock, watch, hook, at):
     [found] = await due(storage, at())
     assert await claimed(storage, found, until=at(30), token="mine")
     assert await claimed(storage, found, until=at(30), token="theirs") == {}
-    again = replace(found, delivery=begun(found))
+    again = structs.replace(found, delivery=begun(found))
     assert await claimed(storage, again, until=at(60), token="theirs") == {}
     await clock.advance(30)
     assert await claimed(storage, again, until=at(60), token="theirs") == {found.delivery.id: 1}

@@ -77,7 +77,9 @@ async def test_pruning_keeps_tombstones_the_owed_and_each_last_snapshot(storage,
     await told(storage, hook, watch, "owed", order_version=2)
     async with storage.writing() as tx:
         await tx.remove_watch("main", watch.order_key)
-    assert await prune(storage, before=at(1_000), now=at(1_000)) == 4  # attempt, delivery, event, version 1
+    assert (
+        await prune(storage, before=at(1_000), now=at(1_000)) == 5
+    )  # attempt, delivery, body, event, version 1
     assert await prune(storage, before=at(1_000), now=at(1_000)) == 0
     assert await states(storage) == {"owed": "pending"}
     async with storage.reading() as tx:
