@@ -228,7 +228,12 @@ _VOCABULARY_1 = """
     Refund.refund_type Refund.sent_to_gateway Refund.status Txn.amount Txn.gateway Txn.id
     Txn.payment_method Txn.payment_method_type Txn.status
 """
-VOCABULARY_1 = frozenset(_VOCABULARY_1.split())
+_OF_CREDIT = """
+    Credit.amount Credit.currency Credit.date_created Credit.order_status Loan.amount
+    Loan.application_id Loan.created Loan.gateway_reference_id Loan.id Loan.intent_amount
+    Loan.payment_method Loan.payment_method_type Loan.status Loan.sub_status
+"""
+VOCABULARY_1 = frozenset(_VOCABULARY_1.split()) | frozenset(_OF_CREDIT.split())
 
 
 def test_the_vocabulary_of_this_reader_is_the_one_of_its_number():

@@ -51,9 +51,14 @@ _DUE = (
             )
         ),
         looks.c.failures,
+        watches.c.mandate_id,
     )
     .join(watches, watches.c.id == looks.c.watch_id)
-    .where(looks.c.account == bindparam("account"), looks.c.next_poll_at <= bindparam("now"))
+    .where(
+        looks.c.account == bindparam("account"),
+        looks.c.next_poll_at <= bindparam("now"),
+        looks.c.source.in_([bindparam(source.value) for source in Source]),
+    )
     .order_by(looks.c.next_poll_at)
     .limit(bindparam("limit", type_=Whole))
 )
@@ -103,10 +108,17 @@ def soonest(*instants: datetime | None) -> datetime | None:
 
 class Looks(Rows):
     async def due_looks(
-        self, account: str, *, now: datetime, limit: int, in_flight: Collection[int] = ()
+        self,
+        account: str,
+        *,
+        now: datetime,
+        limit: int,
+        in_flight: Collection[int] = (),
+        sources: Collection[Source] = tuple(Source),
     ) -> list[Look]:
         statement, places, constants = driver_form(_DUE, self._connection.dialect)
         wanted = constants | {"account": account, "now": to_ms(now), "limit": limit + len(in_flight)}
+        wanted |= {source.value: source.value if source in sources else None for source in Source}
         rows = await self._connection.exec_driver_sql(statement, tuple([wanted[place] for place in places]))
         fresh = [row for row in rows.all() if row[0] not in in_flight]
         return [_look(account, row) for row in fresh[:limit]]
@@ -255,6 +267,7 @@ def _look(account: str, row: AnyRow) -> Look:
     (
         look_id, watch_id, source, order_id, routing_id, phase, digest, reader,
         registered_at, last_polled_at, last_changed_at, next_poll_at, deadline_at, asked_at, doubted_at, failures,
+        mandate_id,
     ) = row  # fmt: skip
     # By place: this runs thousands of times a second.
     return Look(
@@ -275,4 +288,5 @@ def _look(account: str, row: AnyRow) -> Look:
         _at(deadline_at),
         _at(asked_at),
         _at(doubted_at),
+        mandate_id,
     )
