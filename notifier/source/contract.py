@@ -79,8 +79,13 @@ class StatusSource(Protocol):
         """With which eyes this source reads; stored with every snapshot."""
         ...
 
-    async def fetch(self, order_id: OrderId, *, routing_id: str | None = None) -> Answer | Failure:
-        """Ask once. Bounded in time and bytes; follows no redirect; retries nothing."""
+    async def fetch(
+        self, order_id: OrderId, *, routing_id: str | None = None, mandate_id: str | None = None
+    ) -> Answer | Failure:
+        """Ask once, each source by what it knows the order by.
+
+        Bounded in time and bytes; follows no redirect; retries nothing.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,10 +1,12 @@
-"""Ask the upstream for one order over HTTP, bounded in time and bytes, and never raise for what it does wrong."""
+"""Ask the upstream over HTTP, bounded in time and bytes, and never raise for what it does wrong."""
 
 import ssl
 import string
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -12,6 +14,7 @@ from yarl import URL
 
 from notifier.clock import Clock
 from notifier.config.accounts import Account
+from notifier.config.secret import Secret
 from notifier.domain.change import SCHEMA
 from notifier.domain.order import OrderId
 from notifier.domain.snapshot import Reader
@@ -36,7 +39,56 @@ class Limits:
     body_bytes: int = 1 << 20
 
 
-_LIMITS = Limits()
+LIMITS = Limits()
+A = TypeVar("A")
+
+
+class Door:
+    """One way to ask the upstream with one key: bounded, without redirects, its troubles as values."""
+
+    def __init__(self, headers: dict[str, str], *, clock: Clock, limits: Limits) -> None:
+        self._clock = clock
+        self._session = _session(headers)
+        self._body_bytes = limits.body_bytes
+        self._timeout = aiohttp.ClientTimeout(total=limits.total_s, sock_connect=limits.connect_s)
+
+    async def ask(
+        self,
+        method: str,
+        url: URL,
+        *,
+        read: Callable[[bytes], A | Failure],
+        headers: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+    ) -> A | Failure:
+        """Ask once and let `read` say what the body of a 200 means."""
+        try:
+            async with self._session.request(
+                method, url, headers=headers, data=data, allow_redirects=False, timeout=self._timeout
+            ) as response:
+                body = await _body(response, self._body_bytes)
+        except TimeoutError:
+            return Failure(reason=FailureReason.TIMEOUT)
+        except (aiohttp.ClientError, OSError) as error:
+            return Failure(reason=_network_reason(error), detail=type(error).__name__)
+        if response.status != _OK:
+            return self._noted(refusal(response.status, body or b""), response)
+        if body is None:
+            return self._noted(Failure(reason=FailureReason.TOO_LARGE, http_status=_OK), response)
+        answer = read(body)
+        return self._noted(answer, response) if isinstance(answer, Failure) else answer
+
+    async def close(self) -> None:
+        """Give back connections."""
+        await self._session.close()
+
+    def _noted(self, failure: Failure, response: aiohttp.ClientResponse) -> Failure:
+        asked_wait = response.headers.get("Retry-After") if failure.reason in _MAY_ASK_TO_WAIT else None
+        return replace(
+            failure,
+            request_id=safe_request_id(response.headers.get("x-request-id")) or failure.request_id,
+            retry_after_s=None if asked_wait is None else _wait_s(asked_wait.strip(), self._clock.now()),
+        )
 
 
 class OrderStatusSource:
@@ -53,14 +105,9 @@ class OrderStatusSource:
         self._account_name = account_name
         self._merchant_id = account.merchant_id
         self._orders = URL(f"{account.base_url}/orders")
-        self._fixed_routing = (
-            None if account.routing_id in {"customer_id", "order_id"} else account.routing_id
-        )
+        self._routing_id = account.routing_id
         self._reader = Reader(schema=SCHEMA, version=account.version)
-        self._clock = clock
-        self._session = _session(_headers(account))
-        self._body_bytes = limits.body_bytes
-        self._timeout = aiohttp.ClientTimeout(total=limits.total_s, sock_connect=limits.connect_s)
+        self._door = Door(headers_of(account, account.api_key), clock=clock, limits=limits)
 
     def __repr__(self) -> str:
         return f"OrderStatusSource({self._account_name!r})"
@@ -69,42 +116,26 @@ class OrderStatusSource:
     def reader(self) -> Reader:
         return self._reader
 
-    async def fetch(self, order_id: OrderId, *, routing_id: str | None = None) -> OrderAnswer | Failure:
-        """Ask once.
-
-        `routing_id` is the watch's own; without it the account's setting counts, and where that wants the customer,
-        whom we do not know, the order's id stands in, as the upstream advises for guests.
-        """
-        url = self._orders.joinpath(quote(order_id, safe=""), encoded=True)
-        routing = routing_id or self._fixed_routing or order_id
-        headers = {"x-routing-id": quote(routing, safe=_PRINTABLE, errors="replace")}
-        try:
-            async with self._session.get(
-                url, headers=headers, allow_redirects=False, timeout=self._timeout
-            ) as response:
-                body = await _body(response, self._body_bytes)
-        except TimeoutError:
-            return Failure(reason=FailureReason.TIMEOUT)
-        except (aiohttp.ClientError, OSError) as error:
-            return Failure(reason=_network_reason(error), detail=type(error).__name__)
-        if response.status != _OK:
-            return self._noted(refusal(response.status, body or b""), response)
-        if body is None:
-            return self._noted(Failure(reason=FailureReason.TOO_LARGE, http_status=_OK), response)
-        answer = read(body, order_id=order_id, merchant_id=self._merchant_id, reader=self._reader)
-        return answer if isinstance(answer, OrderAnswer) else self._noted(answer, response)
+    async def fetch(
+        self,
+        order_id: OrderId,
+        *,
+        routing_id: str | None = None,
+        mandate_id: str | None = None,  # noqa: ARG002 - asked for elsewhere
+    ) -> OrderAnswer | Failure:
+        """Ask once."""
+        return await self._door.ask(
+            "GET",
+            self._orders.joinpath(quote(order_id, safe=""), encoded=True),
+            headers=routing(self._routing_id, routing_id, order_id),
+            read=lambda body: read(
+                body, order_id=order_id, merchant_id=self._merchant_id, reader=self._reader
+            ),
+        )
 
     async def close(self) -> None:
         """Give back connections."""
-        await self._session.close()
-
-    def _noted(self, failure: Failure, response: aiohttp.ClientResponse) -> Failure:
-        asked_wait = response.headers.get("Retry-After") if failure.reason in _MAY_ASK_TO_WAIT else None
-        return replace(
-            failure,
-            request_id=safe_request_id(response.headers.get("x-request-id")) or failure.request_id,
-            retry_after_s=None if asked_wait is None else _wait_s(asked_wait.strip(), self._clock.now()),
-        )
+        await self._door.close()
 
 
 def order_status_source(
@@ -112,10 +143,20 @@ def order_status_source(
     account_config: Account,
     *,
     clock: Clock,
-    limits: Limits = _LIMITS,
+    limits: Limits = LIMITS,
 ) -> OrderStatusSource:
     """Open the order status of one account; needs a running event loop."""
     return OrderStatusSource(account_name, account_config, clock=clock, limits=limits)
+
+
+def routing(setting: str, routing_id: str | None, order_id: OrderId) -> dict[str, str]:
+    """Return the header that keeps a customer's calls together.
+
+    `routing_id` is the watch's own; without it the account's setting counts, and where that wants the customer,
+    whom we do not know, the order's id stands in, as the upstream advises for guests.
+    """
+    fixed = None if setting in {"customer_id", "order_id"} else setting
+    return {"x-routing-id": quote(routing_id or fixed or order_id, safe=_PRINTABLE, errors="replace")}
 
 
 def _session(headers: dict[str, str]) -> aiohttp.ClientSession:
@@ -127,9 +168,10 @@ def _session(headers: dict[str, str]) -> aiohttp.ClientSession:
     )
 
 
-def _headers(account: Account) -> dict[str, str]:
+def headers_of(account: Account, api_key: Secret) -> dict[str, str]:
+    """Return what every call of the account carries."""
     return {
-        "Authorization": aiohttp.encode_basic_auth(account.api_key.reveal(), ""),
+        "Authorization": aiohttp.encode_basic_auth(api_key.reveal(), ""),
         "x-merchantid": account.merchant_id,
         "version": account.version,
         "Content-Type": "application/x-www-form-urlencoded",  # documented, even for GET
