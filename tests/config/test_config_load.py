@@ -159,7 +159,7 @@ def test_every_secret_of_an_account_is_at_hand(tmp_path):
     assert account.credit
     assert account.hints
     assert account.api_key == Secret(HUSH)
-    assert account.jwe_private_key == account.jwe_public_key == Secret("key from a file")
+    assert account.jwe_private_keys == account.jwe_public_keys == {"k": Secret("key from a file")}
     assert (account.credit.base_url, account.credit.api_key) == ("https://credit.example.com", Secret("c"))
     assert (account.hints.user, account.hints.password) == (Secret("u"), Secret("p"))
 
