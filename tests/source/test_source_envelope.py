@@ -5,7 +5,6 @@ import json
 from hashlib import sha256
 
 import pytest
-from envelope_kit import KID, answer, asked, b64, body, encrypted, inner, signed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from source_kit import account
@@ -13,6 +12,7 @@ from source_kit import account
 from notifier.source.contract import Failure, FailureReason
 from notifier.source.envelope import opened, sealed
 from notifier.source.keys import Keys, keys_of
+from support.envelope import KID, answer, asked, b64, body, encrypted, inner, signed
 from support.keys import key, public_pem, written, written_folders
 
 R = FailureReason

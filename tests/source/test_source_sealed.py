@@ -4,7 +4,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from envelope_kit import answer, asked, body, encrypted, inner, signed
 from source_kit import account, raw, serving
 
 from notifier.domain.order import OrderId
@@ -13,6 +12,7 @@ from notifier.source.contract import Failure, FailureReason
 from notifier.source.http import order_status_source
 from notifier.source.wire import OrderAnswer
 from support.clock import FakeClock
+from support.envelope import answer, asked, body, encrypted, inner, signed
 from support.keys import key, written, written_folders
 
 R = FailureReason
