@@ -20,7 +20,7 @@ from notifier.domain.order import OrderId, Source, order_key
 from notifier.domain.snapshot import Credit as CreditRow
 from notifier.domain.snapshot import Loan, Reader, Snapshot
 from notifier.source.contract import Failure, FailureReason
-from notifier.source.http import LIMITS, Door, Limits, headers_of
+from notifier.source.door import LIMITS, Door, Limits, headers_of
 from notifier.source.refusal import UNREADABLE, is_refusal, refusal
 from notifier.source.scalars import currency, fitting_minor_units, instant, money, text
 from notifier.source.strict import Odd, Wire, decoded, digest_of
@@ -171,8 +171,8 @@ class HyperCreditSource:
         self,
         order_id: OrderId,
         *,
-        routing_id: str | None = None,
-        mandate_id: str | None = None,  # noqa: ARG002 - HyperCredit knows neither
+        routing_id: str | None = None,  # noqa: ARG002 - HyperCredit knows neither this
+        mandate_id: str | None = None,  # noqa: ARG002 - nor this
     ) -> CreditAnswer | Failure:
         """Ask once, by the order alone."""
         return await self._door.ask(

@@ -18,7 +18,7 @@ from notifier.domain.change import SCHEMA
 from notifier.domain.order import OrderId, Source
 from notifier.domain.snapshot import Reader, Snapshot
 from notifier.source.contract import Failure, FailureReason
-from notifier.source.http import LIMITS, Door, Limits, headers_of, routing
+from notifier.source.door import LIMITS, Door, Limits, headers_of, routing
 from notifier.source.refusal import UNREADABLE, is_refusal, refusal
 from notifier.source.scalars import currency, fitting_minor_units, instant, text
 from notifier.source.strict import decoded, digest_of
