@@ -275,10 +275,14 @@ def _sample_snapshot(event_type: str, status: str) -> Snapshot:
         txns=(Txn(id=name, status=status, amount=part, gateway="PAYU"),) if subject is Subject.TXN else (),
         refunds=(refund,) if subject is Subject.REFUND or event_type == "order.refunded" else (),
         offers=(Offer(id=name, offer_code="FIRST", status=status),) if subject is Subject.OFFER else (),
-        mandate=Mandate(id=name, status=status) if subject is Subject.MANDATE else None,
+        mandate=_sample_mandate(name, status) if subject is Subject.MANDATE else None,
         chargebacks=(Chargeback(id=name, status=status),) if subject is Subject.CHARGEBACK else (),
     )
     return _sample_credit(paid, name, status) if subject is Subject.LOAN else paid
+
+
+def _sample_mandate(name: str, status: str) -> Mandate:
+    return Mandate(id=name, status=status, max_amount=Money(100_000, "INR"), frequency="MONTHLY")
 
 
 def _sample_credit(paid: Snapshot, name: str, stage: str) -> Snapshot:
