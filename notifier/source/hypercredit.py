@@ -93,8 +93,8 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
     """Read the body of a 200 about `order_id` of `merchant_id`; a failure unless it is strict JSON about this order."""
     try:
         order = decoded(_DECODER, body)
-        echoed, words = text(order.order_id), [text(order.order_status), text(order.status)]
-        if echoed is None or words[0] is None or any(word and is_refusal(word) for word in words):
+        echoed = text(order.order_id)
+        if echoed is None or text(order.order_status) is None or is_refusal(text(order.status) or ""):
             return refusal(200, body)
         if order_key(echoed) != order_key(order_id) or text(order.merchant_id) not in {None, merchant_id}:
             return Failure(reason=FailureReason.OTHER_ORDER, http_status=200)
