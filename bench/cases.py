@@ -33,7 +33,7 @@ from notifier.storage.telling import tell
 from notifier.templating import Templates
 from notifier.workers.deliverer import Deliverer
 from notifier.workers.lines import DeliveryLimits
-from notifier.workers.poller import AccountLimits, Poller
+from notifier.workers.poller import AccountLimits, Feed, Poller
 from notifier.workers.recording import Recorder, Telling
 from notifier.workers.trouble import Upstream
 
@@ -138,8 +138,11 @@ async def _polling(
     source = order_status_source("bench", account, clock=clock)
     poller = Poller(
         "bench",
-        source=source,
-        upstream=Upstream("bench", Source.ORDER, storage=storage, clock=clock, telling=telling),
+        feeds={
+            Source.ORDER: Feed(
+                source, Upstream("bench", Source.ORDER, storage=storage, clock=clock, telling=telling)
+            )
+        },
         limits=AccountLimits(requests_per_s=1e9, max_concurrency=CONCURRENCY),
         storage=storage,
         recorder=Recorder(clock=clock, policy=policy, telling=telling, metrics=metrics),

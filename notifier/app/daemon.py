@@ -24,7 +24,10 @@ from notifier.config.secret import Secret
 from notifier.domain.cadence import PollingPolicy
 from notifier.domain.order import Source
 from notifier.metrics import Metrics
+from notifier.source.contract import StatusSource
 from notifier.source.http import order_status_source
+from notifier.source.hypercredit import hypercredit_source
+from notifier.source.mandate import mandate_source
 from notifier.storage.contract import Storage
 from notifier.storage.engine import open_storage
 from notifier.storage.records import Lanes
@@ -36,7 +39,7 @@ from notifier.workers.contract import Worker
 from notifier.workers.deliverer import Deliverer
 from notifier.workers.janitor import Janitor
 from notifier.workers.lines import DeliveryLimits
-from notifier.workers.poller import AccountLimits, Poller
+from notifier.workers.poller import AccountLimits, Feed, Poller
 from notifier.workers.recording import Recorder, Telling
 from notifier.workers.schedule import Schedule
 from notifier.workers.trouble import Upstream
@@ -123,13 +126,14 @@ async def _workers(
     recorder = Recorder(clock=clock, policy=_policy(config), telling=telling, metrics=metrics)
     workers: list[Worker] = []
     for name, account in config.accounts.items():
-        source = order_status_source(name, account, clock=clock)
-        stack.push_async_callback(source.close)
+        feeds = {}
+        for each, source in _sources(name, account, clock).items():
+            stack.push_async_callback(source.close)
+            feeds[each] = Feed(source, Upstream(name, each, storage=storage, clock=clock, telling=telling))
         workers.append(
             Poller(
                 name,
-                source=source,
-                upstream=Upstream(name, Source.ORDER, storage=storage, clock=clock, telling=telling),
+                feeds=feeds,
                 limits=AccountLimits(
                     requests_per_s=account.requests_per_s, max_concurrency=account.max_concurrency
                 ),
@@ -151,6 +155,17 @@ async def _workers(
     )
     workers.append(Schedule(janitor.jobs(), metrics=metrics))
     return workers
+
+
+def _sources(name: str, account: Account, clock: Clock) -> dict[Source, StatusSource]:
+    """Open what an account can be asked at; HyperCredit needs a key of its own."""
+    sources: dict[Source, StatusSource] = {
+        Source.ORDER: order_status_source(name, account, clock=clock),
+        Source.MANDATE: mandate_source(name, account, clock=clock),
+    }
+    if account.credit:
+        sources[Source.HYPERCREDIT] = hypercredit_source(name, account, account.credit, clock=clock)
+    return sources
 
 
 @asynccontextmanager

@@ -5,22 +5,17 @@ from pathlib import Path
 from notifier.config.model import Config
 from notifier.errors import ConfigError, Problem
 from notifier.logs import get_logger
+from notifier.source.keys import key_problems
 
 log = get_logger(__name__)
 
 
 def supported(config: Config) -> Path:
-    """Return the database file, once nothing asks for what is not built.
+    """Return the database file, once nothing asks for what is not built and every account's keys can be used.
 
     Raises: ConfigError naming each setting.
     """
-    problems = [
-        Problem(
-            f"accounts.{name}.encryption", 'this version asks in plain only; set it to "none"', "unsupported"
-        )
-        for name, account in config.accounts.items()
-        if account.encryption != "none"
-    ]
+    problems = key_problems(config.accounts)
     path = config.storage.sqlite_path
     if path is None:
         problems.append(
@@ -37,7 +32,6 @@ def _without_effect(config: Config) -> list[str]:
     named = {"alerts": bool(config.alerts), "operators": config.operators.channel is not None}
     for name, account in config.accounts.items():
         named |= {
-            f"accounts.{name}.credit": account.credit is not None,
             f"accounts.{name}.hints": account.hints is not None,
             f"accounts.{name}.keep": bool(account.keep),
         }

@@ -45,6 +45,9 @@ def title(document: Mapping[str, Any]) -> str:
     word = _WORDS.get(kind)
     if word is not None:
         return f"{_topic(data)} {word(data)}"
+    if data["subject"] == Subject.LOAN:
+        first = " at the first look" if data["initial"] else ""
+        return f"{_topic(data)} is at stage {data['current']}{first}"
     if data["initial"]:
         return f"{_topic(data)} is {data['current']} at the first look"
     return f"{_topic(data)} is now {data['current']}" if data["current"] else f"{_topic(data)}: {kind}"
@@ -100,9 +103,10 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "test.ping": _said("sends this as a test; nothing happened"),
 }
 
-_GOOD = {"recovered", "resolved", "active", "resumed", "availed", "settled"}
+_GOOD = {"recovered", "resolved", "active", "resumed", "availed", "settled", "loan_granted", "loan_active"}
 _BAD = {"failure", "failed", "overdue", "manual_review", "stuck", "amount_mismatch", "failing", "refused",
-        "opened", "disabled", "exhausted", "not_found", "abandoned", "expired", "revoked"}  # fmt: skip
+        "opened", "disabled", "exhausted", "not_found", "abandoned", "expired", "revoked", "loan_rejected",
+        "kyc_rejected", "no_offers"}  # fmt: skip
 _ABOUT_US = {
     Subject.SOURCE,
     Subject.INCIDENT,
@@ -130,18 +134,24 @@ def _tone(kind: str, data: Mapping[str, Any]) -> Tone:
 def _facts(kind: str, data: Mapping[str, Any]) -> Iterator[Fact]:
     """Give the facts by weight, since a small screen shows the first ones."""
     order = data["order"] or {}
+    if data["subject"] == Subject.LOAN:
+        order = order.get("loan") or {}  # a loan is paid out by its lender, whatever the order was paid by
     row = _row(data, order)
     whole = money(order.get("amount"), order.get("currency")) if order.get("amount") else None
     part = money(row["amount"], row.get("currency") or order.get("currency")) if row.get("amount") else None
+    limit = money(row["max_amount"], order.get("currency")) if row.get("max_amount") else None
     detail = order.get("txn_detail") or {}
     is_step = data["current"] and data["previous"] and data["current"] != data["previous"]
     for label, value in (
         ("Amount", part or whole),
+        ("Limit", " ".join(filter(None, (limit, row.get("frequency"))))),
         (_step(kind, data), f"{data['previous']} → {data['current']}" if is_step else None),
+        ("Lender", row.get("payment_method") if data["subject"] == Subject.LOAN else None),
+        ("Application", row.get("epg_txn_id")),
         ("Gateway", row.get("gateway") or detail.get("gateway")),
         ("Method", order.get("payment_method") or order.get("payment_method_type")),
         ("Response", order.get("bank_error_code") or order.get("resp_code")),
-        ("Order amount", whole if part else None),
+        ("Order amount", whole if part and part != whole else None),
     ):
         if value:
             yield label, str(value)
@@ -149,18 +159,26 @@ def _facts(kind: str, data: Mapping[str, Any]) -> Iterator[Fact]:
 
 def _step(kind: str, data: Mapping[str, Any]) -> str:
     """Name what stands on both sides of the arrow."""
-    return "Expected → seen" if kind == "order.amount_mismatch" else _member(data).capitalize()
+    if kind == "order.amount_mismatch":
+        return "Expected → seen"
+    return "Stage" if data["subject"] == Subject.LOAN else _member(data).capitalize()
 
 
 def _member(data: Mapping[str, Any]) -> str:
     return str(data["field"] or "status").replace("_", " ")
 
 
-_ROWS = {Subject.REFUND: ("refunds", "unique_request_id"), Subject.TXN: ("txn_list", "txn_id")}
+_ROWS = {
+    Subject.REFUND: ("refunds", "unique_request_id"),
+    Subject.TXN: ("txn_list", "txn_id"),
+    Subject.LOAN: ("txn_list", "txn_id"),
+}
 
 
 def _row(data: Mapping[str, Any], order: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the refund or payment that the event speaks of, as far as the snapshot has it."""
+    """Return the refund, payment, loan or mandate that the event speaks of, as far as the snapshot has it."""
+    if data["subject"] == Subject.MANDATE:
+        return order.get("mandate") or {}
     rows, key = _ROWS.get(data["subject"], ("", ""))
     found: Mapping[str, Any]
     for found in order.get(rows) or ():

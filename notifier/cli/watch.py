@@ -13,6 +13,7 @@ from notifier.cli.screen import note, safe, show_json, show_members, show_table
 watch = App(name="watch", help="The watchlist: which orders are looked at.")
 
 Initial = Literal["tell", "silent"]
+Source = Literal["order", "hypercredit", "mandate"]
 State = Literal["active", "paused", "settled", "not_found", "abandoned"]
 
 _COLUMNS = ("order_id", "state", "status", "next_poll_at", "next_poll_why", "tags", "phase", "version")
@@ -29,6 +30,8 @@ async def add(
     tag: list[str] | None = None,
     until: str | None = None,
     routing_id: str | None = None,
+    source: list[Source] | None = None,
+    mandate_id: str | None = None,
     initial: Initial = "tell",
     options: Remote = REMOTE,
 ) -> int:
@@ -41,10 +44,19 @@ async def add(
     :param tag: A tag to find it and to subscribe to it by; may be given again.
     :param until: Give up at this instant, such as 2026-12-01T00:00:00Z.
     :param routing_id: What the upstream routes this order by.
+    :param source: What to ask, the order status unless told otherwise; may be given again.
+    :param mandate_id: The mandate that source mandate asks for.
     :param initial: Whether the first look is told, or only what changes after it.
     """
     expect = {"amount": amount, "effective_amount": effective_amount, "currency": currency}
-    given = {"expect": _given(expect), "tags": tag, "until": until, "routing_id": routing_id}
+    given = {
+        "expect": _given(expect),
+        "tags": tag,
+        "until": until,
+        "routing_id": routing_id,
+        "sources": source,
+        "mandate_id": mandate_id,
+    }
     body = {name: value for name, value in given.items() if value} | {"initial": initial}
 
     async def one(client: Any, each: str) -> Any:

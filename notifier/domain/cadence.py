@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from notifier.domain.backoff import growing, jittered
-from notifier.domain.order import Phase
+from notifier.domain.order import Phase, Source
 from notifier.domain.snapshot import Snapshot
+from notifier.domain.standing import standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +159,13 @@ def deadlines_after_change(
 def _stuck_at(
     before: Snapshot | None, after: Snapshot, old: Deadlines, now: datetime, policy: PollingPolicy
 ) -> datetime | None:
-    if after.order.phase is not Phase.OPEN:
+    order, was = after.order, before.order if before else None
+    if order is None or order.phase is not Phase.OPEN:
         return None
-    if before and (before.order.status, before.order.txn_id) == (after.order.status, after.order.txn_id):
+    if was and (was.status, was.txn_id) == (order.status, order.txn_id):
         return old.stuck_at
     at = now + timedelta(seconds=policy.stuck_after_s)
-    return max(at, after.order.order_expiry) if after.order.order_expiry else at
+    return max(at, order.order_expiry) if order.order_expiry else at
 
 
 def overdue_instant(snapshot: Snapshot, refund_id: str, policy: PollingPolicy) -> datetime | None:
@@ -198,11 +200,16 @@ def next_overdue_at(snapshot: Snapshot, judged_until: datetime, policy: PollingP
     return min((at for at in instants if at is not None and at > judged_until), default=None)
 
 
-def _settle_at(after: Snapshot, now: datetime, policy: PollingPolicy) -> datetime:
-    """Failed orders settle sooner; an open one is given up later, and none before its open refunds are late."""
-    is_quiet = after.order.phase in {Phase.FAILED, Phase.REFUNDED} and not any(
-        r.is_open for r in after.refunds
-    )
+def _settle_at(after: Snapshot, now: datetime, policy: PollingPolicy) -> datetime | None:
+    """Failed orders settle sooner; an open one is given up later, and none before its open refunds are late.
+
+    A mandate that was set up may be revoked on any day, so it is watched past its end, without one for ever.
+    """
+    phase = standing(after)
+    if after.source is Source.MANDATE and phase is Phase.SUCCEEDED:
+        end = after.mandate.end_date if after.mandate else None
+        return max(now, end) + timedelta(seconds=policy.settle_charged_after_s) if end else None
+    is_quiet = phase in {Phase.FAILED, Phase.REFUNDED} and not any(r.is_open for r in after.refunds)
     after_s = policy.settle_failed_after_s if is_quiet else policy.settle_charged_after_s
     late = [overdue_instant(after, refund.id, policy) for refund in after.refunds]
     return max([now + timedelta(seconds=after_s), *(at for at in late if at is not None)])

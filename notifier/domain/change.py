@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields, replace
 
 from notifier.domain.snapshot import (
     Chargeback,
+    Credit,
+    Loan,
     Mandate,
     Offer,
     Order,
@@ -57,7 +59,7 @@ def apply(before: Snapshot, changes: Iterable[Change]) -> Snapshot:
         else:
             rows[change.subject, change.subject_id] = change.after
     kept = rows.values()
-    order = next(row for row in kept if isinstance(row, Order))
+    order = next((row for row in kept if isinstance(row, Order)), None)
     mandate = next((row for row in kept if isinstance(row, Mandate)), None)
     return replace(
         before,
@@ -67,11 +69,22 @@ def apply(before: Snapshot, changes: Iterable[Change]) -> Snapshot:
         offers=tuple(row for row in kept if isinstance(row, Offer)),
         mandate=mandate,
         chargebacks=tuple(row for row in kept if isinstance(row, Chargeback)),
+        credit=next((row for row in kept if isinstance(row, Credit)), None),
+        loans=tuple(row for row in kept if isinstance(row, Loan)),
     )
 
 
 def members_of(
-    snapshot_type_rows: Iterable[type[Row]] = (Order, Txn, Refund, Offer, Mandate, Chargeback),
+    snapshot_type_rows: Iterable[type[Row]] = (
+        Order,
+        Txn,
+        Refund,
+        Offer,
+        Mandate,
+        Chargeback,
+        Credit,
+        Loan,
+    ),
 ) -> set[str]:
     """Return every declared member as `Row.member`, the vocabulary of the present reader."""
     return {f"{row.__name__}.{field.name}" for row in snapshot_type_rows for field in fields(row)}

@@ -8,7 +8,20 @@ from notifier.domain.event import Event, EventId
 from notifier.domain.instant import iso
 from notifier.domain.money import Money
 from notifier.domain.order import OrderId, Phase, Source
-from notifier.domain.snapshot import Chargeback, Mandate, Offer, Order, Reader, Refund, Snapshot, Subject, Txn
+from notifier.domain.snapshot import (
+    Chargeback,
+    Credit,
+    Loan,
+    Mandate,
+    Offer,
+    Order,
+    Reader,
+    Refund,
+    Snapshot,
+    Subject,
+    Txn,
+)
+from notifier.domain.standing import LOAN_STAGES, loan_slug, order_phase
 
 Document = dict[str, Any]
 
@@ -46,10 +59,29 @@ def event_document(event: Event, sequence: int, order: Document | None) -> Docum
 
 
 def order_document(order_id: OrderId, snapshot: Snapshot) -> Document:
-    """Return the snapshot in the upstream's own member names; unknown members are left out."""
-    order = snapshot.order
+    """Return the order as all its sources show it as of a version, in the upstream's own member names.
+
+    Unknown members are left out. The dedicated call's mandate goes before the one in the order status (6.2).
+    """
+    of_order, of_credit = snapshot.of(Source.ORDER), snapshot.of(Source.HYPERCREDIT)
+    of_mandate = snapshot.of(Source.MANDATE) or of_order
+    members = _order_members(of_order.order, of_order) if of_order and of_order.order else {}
+    loan = of_credit and _observed(of_credit, _credit_members(of_credit))
+    mandate = of_mandate and of_mandate.mandate and _observed(of_mandate, _row(of_mandate.mandate))
+    return {"order_id": order_id, **members, **_known({"loan": loan, "mandate": mandate})}
+
+
+def _observed(snapshot: Snapshot, members: Document) -> Document:
+    return _known({"observed_at": _plain(snapshot.observed_at)}) | members
+
+
+def _credit_members(snapshot: Snapshot) -> Document:
+    credit = _row(snapshot.credit) if snapshot.credit else {}
+    return credit | {"txn_list": [_row(row) for row in snapshot.loans]}
+
+
+def _order_members(order: Order, snapshot: Snapshot) -> Document:
     document: Document = {
-        "order_id": order_id,
         "status": order.status,
         "amount": _plain(order.amount),
         "currency": order.currency,
@@ -74,7 +106,6 @@ def order_document(order_id: OrderId, snapshot: Snapshot) -> Document:
         "txn_list": [_row(row) for row in snapshot.txns] or None,
         "refunds": [_row(row) for row in snapshot.refunds] or None,
         "offers": [_row(row) for row in snapshot.offers] or None,
-        "mandate": _row(snapshot.mandate) if snapshot.mandate else None,
         "chargebacks": [_row(row) for row in snapshot.chargebacks] or None,
     }
     return _known(document)
@@ -97,10 +128,12 @@ _WIRE_NAMES: dict[type[object], dict[str, str]] = {
     Offer: {"id": "offer_id"},
     Mandate: {"id": "mandate_id", "status": "mandate_status"},
     Chargeback: {},
+    Credit: {},
+    Loan: {"id": "txn_id", "intent_amount": "txn_intent_amount", "application_id": "epg_txn_id"},
 }
 
 
-def _row(row: Txn | Refund | Offer | Mandate | Chargeback) -> Document:
+def _row(row: Txn | Refund | Offer | Mandate | Chargeback | Credit | Loan) -> Document:
     names = _WIRE_NAMES[type(row)]
     return _known({names.get(name, name): _plain(getattr(row, name)) for name in row.__slots__})
 
@@ -138,7 +171,12 @@ _BEFORE = {
     "offer.refunded": "AVAILED",
     "offer.partially_refunded": "AVAILED",
     "offer.failed": "INITIATED",
+    "loan.offer_selected": "Offer Received",
+    "loan.kyc_verified": "Offer Selected",
+    "loan.loan_active": "Loan Granted",
+    "loan.loan_rejected": "KYC Verified",
 }
+_STAGES = {f"loan.{loan_slug(stage)}": stage for stage in LOAN_STAGES}
 
 # The types whose word is no status: member, before, after, and the status of the subject meanwhile.
 _DERIVED: dict[str, tuple[str, str | None, str, str | None]] = {
@@ -177,11 +215,15 @@ def sample_event_document(event_type: str) -> Document:
         observed_at=_SEEN_AT,
         order_id=_ORDER_ID if is_of_order else None,
         order_version=3 if snapshot else 0,
-        source=Source.ORDER if is_of_order or subject is Subject.SOURCE else None,
+        source=snapshot.source
+        if snapshot
+        else Source.ORDER
+        if is_of_order or subject is Subject.SOURCE
+        else None,
         field=member,
         previous=previous,
         current=current,
-        phase=snapshot.order.phase if snapshot else Phase.UNKNOWN if is_of_order else None,
+        phase=order_phase(snapshot) if snapshot else Phase.UNKNOWN if is_of_order else None,
         not_before=_SEEN_AT - timedelta(seconds=2) if snapshot else None,
     )
     return event_document(event, 1042, order_document(_ORDER_ID, snapshot) if snapshot else None)
@@ -192,6 +234,9 @@ def _sample_step(event_type: str, subject: Subject) -> tuple[str | None, str | N
         return _DERIVED[event_type]
     if subject in _SYSTEM:
         return None, None, None, None
+    if event_type in _STAGES:
+        stage = _STAGES[event_type]
+        return "sub_status", _BEFORE.get(event_type), stage, stage
     status = event_type.rpartition(".")[2].upper()
     return "status", _BEFORE.get(event_type), status, status
 
@@ -222,15 +267,37 @@ def _sample_snapshot(event_type: str, status: str) -> Snapshot:
         payment_method="UPI",
         gateway="RAZORPAY",
     )
-    return Snapshot(
+    paid = Snapshot(
         source=Source.ORDER,
         reader=Reader(schema=SCHEMA, version="2023-06-30"),
+        observed_at=_SEEN_AT,
         order=order,
         txns=(Txn(id=name, status=status, amount=part, gateway="PAYU"),) if subject is Subject.TXN else (),
         refunds=(refund,) if subject is Subject.REFUND or event_type == "order.refunded" else (),
         offers=(Offer(id=name, offer_code="FIRST", status=status),) if subject is Subject.OFFER else (),
-        mandate=Mandate(id=name, status=status) if subject is Subject.MANDATE else None,
+        mandate=_sample_mandate(name, status) if subject is Subject.MANDATE else None,
         chargebacks=(Chargeback(id=name, status=status),) if subject is Subject.CHARGEBACK else (),
+    )
+    return _sample_credit(paid, name, status) if subject is Subject.LOAN else paid
+
+
+def _sample_mandate(name: str, status: str) -> Mandate:
+    return Mandate(id=name, status=status, max_amount=Money(100_000, "INR"), frequency="MONTHLY")
+
+
+def _sample_credit(paid: Snapshot, name: str, stage: str) -> Snapshot:
+    worth = Money(8_000_000, "INR")
+    loan = Loan(
+        id=name, sub_status=stage, amount=worth, payment_method="TECHFINO_LSP", application_id="LAI417365"
+    )
+    credit = Credit(order_status="PENDING_VBV", amount=worth, currency="INR")
+    return Snapshot(
+        source=Source.HYPERCREDIT,
+        reader=paid.reader,
+        observed_at=_SEEN_AT,
+        credit=credit,
+        loans=(loan,),
+        beside=(paid,),
     )
 
 
@@ -241,7 +308,7 @@ SAMPLE_TYPES = (
     "refund.manual_review", "refund.arn_available", "refund.overdue", "mandate.created", "mandate.active",
     "mandate.paused", "mandate.resumed", "mandate.revoked", "mandate.failure", "mandate.expired",
     "offer.initiated", "offer.availed", "offer.refunded", "offer.partially_refunded", "offer.failed",
-    "chargeback.received", "loan.loan_active", "watch.settled", "watch.not_found", "watch.abandoned",
+    "chargeback.received", *_STAGES, "watch.settled", "watch.not_found", "watch.abandoned",
     "source.failing", "source.recovered", "source.refused", "incident.opened", "incident.acknowledged",
     "incident.updated", "incident.resolved", "subscription.failing", "subscription.recovered",
     "subscription.disabled", "delivery.exhausted", "heartbeat", "test.ping",

@@ -12,6 +12,7 @@ from notifier.domain.money import Money
 from notifier.domain.order import OrderId, OrderKey, Phase, Source, slug
 from notifier.domain.snapshot import (
     Chargeback,
+    Loan,
     Mandate,
     Offer,
     Order,
@@ -22,6 +23,7 @@ from notifier.domain.snapshot import (
     Txn,
     is_other_attempt,
 )
+from notifier.domain.standing import loan_slug
 
 EventId = NewType("EventId", str)
 
@@ -38,8 +40,10 @@ class Expectation:
     amount: Money | None = None
     effective_amount: Money | None = None
 
-    def mismatch(self, order: Order) -> tuple[str, str, str] | None:
+    def mismatch(self, order: Order | None) -> tuple[str, str, str] | None:
         """Return (member, expected, seen) of the first member that differs, or None."""
+        if order is None:
+            return None
         for name in ("amount", "effective_amount"):
             expected: Money | None = getattr(self, name)
             seen: Money | None = getattr(order, name)
@@ -159,12 +163,12 @@ def event_of(fact: Fact, sighting: Sighting, event_id: EventId) -> Event:
 
 def present_facts(snapshot: Snapshot) -> tuple[Fact, ...]:
     """Return what a first look tells: the present of each subject, and nothing of how it came about (6.5)."""
-    facts = []
+    facts: list[Fact] = []
     for subject, row in snapshot.rows():
-        status = row.status
-        if status is None:
-            continue
-        facts.append(_status_fact(subject, row.id, None, status))
+        if isinstance(row, Loan):
+            facts += _loan_facts(None, row)
+        elif row.status is not None:
+            facts.append(_status_fact(subject, row.id, None, row.status))
     return tuple(facts)
 
 
@@ -181,6 +185,8 @@ def facts_of(changes: Sequence[Change], after: Snapshot, expect: Expectation | N
                 facts += _mandate_facts(
                     change.before if isinstance(change.before, Mandate) else None, mandate
                 )
+            case Loan() as loan:
+                facts += _loan_facts(change.before if isinstance(change.before, Loan) else None, loan)
             case Txn() | Offer() | Chargeback() as row:
                 before_status = None if change.before is None else change.before.status
                 if row.status is not None and row.status != before_status:
@@ -201,7 +207,7 @@ _TOLD_ORDER = {
 
 def _status_type(subject: Subject, status: str) -> str:
     """Return the type of a status word; one that reads like a derived type is set apart (interface 4)."""
-    word = slug(status)
+    word = loan_slug(status) if subject is Subject.LOAN else slug(status)
     return f"{subject}.status_{word}" if word in DERIVED_SLUGS.get(subject, ()) else f"{subject}.{word}"
 
 
@@ -270,6 +276,13 @@ def _mandate_facts(before: Mandate | None, after: Mandate) -> Iterator[Fact]:
         return
     fact = _status_fact(Subject.MANDATE, after.id, old, after.status)
     yield replace(fact, type="mandate.resumed") if (old, after.status) == ("PAUSED", "ACTIVE") else fact
+
+
+def _loan_facts(before: Loan | None, after: Loan) -> Iterator[Fact]:
+    """Tell a stage; the same stage in another spelling is no news."""
+    old, new = before.sub_status if before else None, after.sub_status
+    if new is not None and (old is None or loan_slug(old) != loan_slug(new)):
+        yield replace(_status_fact(Subject.LOAN, after.id, old, new), field="sub_status")
 
 
 def _refunded_fact(changes: Sequence[Change], after: Snapshot) -> Iterator[Fact]:

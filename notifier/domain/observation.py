@@ -17,8 +17,9 @@ from notifier.domain.cadence import (
 )
 from notifier.domain.change import adopt, diff
 from notifier.domain.event import Expectation, Fact, facts_of, present_facts
-from notifier.domain.order import Phase, WatchState
+from notifier.domain.order import Phase, Source, WatchState
 from notifier.domain.snapshot import Snapshot, Subject, merge
+from notifier.domain.standing import standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class Known:
     """Whether a first snapshot tells nothing (`initial: "silent"`)."""
     doubted: bool = False
     """Whether this very step back was seen before, long enough ago to believe it."""
+    beside: tuple[Snapshot, ...] = ()
+    """What the order's other sources said last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,23 @@ def _still_bounded(
 
 def _facts(known: Known, before: Snapshot | None, after: Snapshot) -> tuple[Fact, ...]:
     if before is None:
-        return () if known.is_silent else present_facts(after)
-    return facts_of(diff(before, after), after, known.expect)
+        facts = () if known.is_silent else present_facts(after)
+    else:
+        facts = facts_of(diff(before, after), after, known.expect)
+    return tuple(fact for fact in facts if not _is_told_by_another(fact, known, before, after))
+
+
+def _is_told_by_another(fact: Fact, known: Known, before: Snapshot | None, after: Snapshot) -> bool:
+    """Keep a mandate one subject, whoever speaks of it: the dedicated call wins once it was seen (6.2).
+
+    What the order's own block said before is not told again by the call's first answer.
+    """
+    if fact.subject is not Subject.MANDATE:
+        return False
+    others = [each.mandate for each in known.beside if each.mandate and each.mandate.id == fact.subject_id]
+    if after.source is Source.ORDER:
+        return bool(others)
+    return before is None and any(other.status == fact.current for other in others)
 
 
 def _owes_mismatch(known: Known, after: Snapshot, facts: tuple[Fact, ...]) -> bool:
@@ -126,13 +144,14 @@ def _is_stale(before: Snapshot, answer: Snapshot) -> bool:
         and answer.last_updated is not None
         and answer.last_updated < before.last_updated
     )
-    old, new = before.order.attempt, answer.order.attempt
+    old, new = (each.order.attempt if each.order else None for each in (before, answer))
     return is_older or (old is not None and new is not None and new < old)
 
 
 def _steps_back(before: Snapshot, answer: Snapshot) -> bool:
-    if before.order.phase is Phase.SUCCEEDED and answer.order.phase is Phase.OPEN:
-        is_retry = (answer.order.attempt or 0) > (before.order.attempt or 0) > 0
+    old, new = before.order, answer.order
+    if old and new and old.phase is Phase.SUCCEEDED and new.phase is Phase.OPEN:
+        is_retry = (new.attempt or 0) > (old.attempt or 0) > 0
         if not is_retry:
             return True
     done = {refund.id for refund in before.refunds if refund.status == "SUCCESS"}
@@ -162,7 +181,7 @@ def judge(
     order = snapshot.order
     if _passed(deadlines.stuck_at, looked_at):
         deadlines = without(deadlines, "stuck_at")
-        if order.phase is Phase.OPEN:
+        if order and order.phase is Phase.OPEN:
             facts.append(_of_order("order.stuck", "status", None, order.status))
     if _passed(deadlines.mismatch_at, looked_at):
         deadlines = without(deadlines, "mismatch_at")
@@ -173,7 +192,8 @@ def judge(
         facts += _overdue(snapshot, deadlines.overdue_at, looked_at, policy)
         deadlines = replace(deadlines, overdue_at=next_overdue_at(snapshot, looked_at, policy))
     if _passed(deadlines.until_at, looked_at) or _passed(deadlines.settle_at, looked_at):
-        state = WatchState.ABANDONED if order.phase in {Phase.OPEN, Phase.UNKNOWN} else WatchState.SETTLED
+        is_over = standing(snapshot) not in {Phase.OPEN, Phase.UNKNOWN}
+        state = WatchState.SETTLED if is_over else WatchState.ABANDONED
         facts.append(
             Fact(type=f"watch.{state}", subject=Subject.WATCH, subject_id=None, field="state", current=state)
         )

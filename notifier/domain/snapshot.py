@@ -141,8 +141,42 @@ class Chargeback:
     amount: Money | None = None
 
 
-Row = Order | Txn | Refund | Offer | Mandate | Chargeback
-_R = TypeVar("_R", Txn, Refund, Offer, Mandate, Chargeback)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """The order as HyperCredit has it; it tells nothing by itself, since `order.*` is the order status' alone (6.2)."""
+
+    order_status: str | None = None
+    amount: Money | None = None
+    currency: str | None = None
+    date_created: datetime | None = None
+
+    @property
+    def id(self) -> None:
+        """There is one to a snapshot."""
+
+    @property
+    def status(self) -> None:
+        """No word of its own is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loan:
+    """One loan application; `id` is its `txn_id`. `sub_status` is its stage in the lender's mapped words."""
+
+    id: str
+    status: str | None = None
+    sub_status: str | None = None
+    amount: Money | None = None
+    intent_amount: Money | None = None
+    created: datetime | None = None
+    payment_method_type: str | None = None
+    payment_method: str | None = None
+    application_id: str | None = None
+    gateway_reference_id: str | None = None
+
+
+Row = Order | Txn | Refund | Offer | Mandate | Chargeback | Credit | Loan
+_R = TypeVar("_R", Txn, Refund, Offer, Mandate, Chargeback, Credit, Loan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,28 +190,45 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything one source said; rows of one subject have distinct ids, in the order 6.4 tells them."""
+    """Everything one source said; rows of one subject have distinct ids, in the order 6.4 tells them.
+
+    Source `order` alone has an `order`; `hypercredit` has a credit and loans, `mandate` its mandate.
+    """
 
     source: Source
     reader: Reader
-    order: Order
+    order: Order | None = None
     txns: tuple[Txn, ...] = ()
     refunds: tuple[Refund, ...] = ()
     offers: tuple[Offer, ...] = ()
     mandate: Mandate | None = None
     chargebacks: tuple[Chargeback, ...] = ()
+    credit: Credit | None = None
+    loans: tuple[Loan, ...] = ()
     last_updated: datetime | None = None
     """Evidence of age only: it moves without meaning, so it is never compared as a member."""
+    observed_at: datetime | None = None
+    """When it was first seen; given when it becomes a version, and never compared."""
+    beside: "tuple[Snapshot, ...]" = ()
+    """What the other sources had last said by then, so that a version shows the whole order; never compared."""
+
+    def of(self, source: Source) -> "Snapshot | None":
+        """Return what a source had said as of this version."""
+        return next((each for each in (self, *self.beside) if each.source is source), None)
 
     def rows(self) -> tuple[tuple[Subject, Row], ...]:
         """Return every row with its subject, in the order in which events are told (interface 6.4)."""
+        orders = () if self.order is None else (self.order,)
         mandates = () if self.mandate is None else (self.mandate,)
+        credits_ = () if self.credit is None else (self.credit,)
         return (
-            (Subject.ORDER, self.order),
+            *((Subject.ORDER, row) for row in orders),
             *((Subject.TXN, row) for row in self.txns),
             *((Subject.REFUND, row) for row in self.refunds),
             *((Subject.OFFER, row) for row in self.offers),
             *((Subject.MANDATE, row) for row in mandates),
+            *((Subject.LOAN, row) for row in credits_),
+            *((Subject.LOAN, row) for row in self.loans),
             *((Subject.CHARGEBACK, row) for row in self.chargebacks),
         )
 
@@ -200,13 +251,17 @@ def merge(before: Snapshot | None, answer: Snapshot) -> Snapshot:
         txns=_merge_rows(before.txns, answer.txns),
         refunds=in_told_order(_merge_rows(before.refunds, answer.refunds)),
         offers=_merge_rows(before.offers, answer.offers),
-        mandate=_merge_mandate(before.mandate, answer.mandate),
+        mandate=_merge_one(before.mandate, answer.mandate),
         chargebacks=_merge_rows(before.chargebacks, answer.chargebacks),
+        credit=_merge_one(before.credit, answer.credit),
+        loans=_merge_rows(before.loans, answer.loans),
         last_updated=answer.last_updated or before.last_updated,
     )
 
 
-def _merge_order(before: Order, after: Order) -> Order:
+def _merge_order(before: Order | None, after: Order | None) -> Order | None:
+    if before is None or after is None:
+        return after or before
     dropped = _OF_ATTEMPT if is_other_attempt(before, after) else frozenset[str]()
     kept = {
         field.name: getattr(before, field.name)
@@ -223,10 +278,10 @@ def is_other_attempt(before: Order, after: Order) -> bool:
     return before.txn_id is not None and after.txn_id is not None and before.txn_id != after.txn_id
 
 
-def _merge_mandate(before: Mandate | None, after: Mandate | None) -> Mandate | None:
+def _merge_one(before: _R | None, after: _R | None) -> _R | None:
     if before is None or after is None:
         return after or before
-    return _merge_row(before, after) if before.id == after.id else after
+    return _merge_rows((before,), (after,))[-1]
 
 
 def _merge_rows(before: tuple[_R, ...], after: tuple[_R, ...]) -> tuple[_R, ...]:

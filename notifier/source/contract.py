@@ -20,6 +20,11 @@ class FailureReason(StrEnum):
     MALFORMED = "malformed"
     TOO_LARGE = "too_large"
     OTHER_ORDER = "other_order"
+    UNSEALED = "unsealed"
+    UNKNOWN_KEY = "unknown_key"
+    ALGORITHM = "algorithm"
+    TAMPERED = "tampered"
+    SIGNATURE = "signature"
     BAD_REQUEST = "bad_request"
     NOT_FOUND = "not_found"
     REFUSED = "refused"
@@ -36,6 +41,11 @@ TRANSIENT = frozenset(
         FailureReason.MALFORMED,
         FailureReason.TOO_LARGE,
         FailureReason.OTHER_ORDER,
+        FailureReason.UNSEALED,
+        FailureReason.UNKNOWN_KEY,
+        FailureReason.ALGORITHM,
+        FailureReason.TAMPERED,
+        FailureReason.SIGNATURE,
     }
 )
 """Failures that say something of the source's health; the others speak of one order or of our key."""
@@ -79,8 +89,13 @@ class StatusSource(Protocol):
         """With which eyes this source reads; stored with every snapshot."""
         ...
 
-    async def fetch(self, order_id: OrderId, *, routing_id: str | None = None) -> Answer | Failure:
-        """Ask once. Bounded in time and bytes; follows no redirect; retries nothing."""
+    async def fetch(
+        self, order_id: OrderId, *, routing_id: str | None = None, mandate_id: str | None = None
+    ) -> Answer | Failure:
+        """Ask once, each source by what it knows the order by.
+
+        Bounded in time and bytes; follows no redirect; retries nothing.
+        """
         ...
 
     async def close(self) -> None:

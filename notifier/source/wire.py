@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,16 +38,11 @@ from notifier.source.scalars import (
     text,
     truth,
 )
+from notifier.source.strict import Odd as _Odd
+from notifier.source.strict import Wire as _Wire
+from notifier.source.strict import decoded, digest_of
 
-_DIGEST_BYTES = 16
 _ATTEMPT = re.compile(r"[0-9]{1,4}")
-
-_Odd = list[Any] | str | int | float | bool | None
-"""What may stand where an object was expected; together with the object it is every JSON value."""
-
-
-class _Wire(msgspec.Struct, omit_defaults=True, gc=False):
-    """Members as the upstream names them. No cycles can arise, so the collector need not look."""
 
 
 class _TxnDetail(_Wire):
@@ -94,7 +88,9 @@ class _Offer(_Wire):
     status: Any = None
 
 
-class _Mandate(_Wire):
+class MandateBlock(_Wire):
+    """The mandate as an order status has it; the dedicated call says the same with a `status` of its own."""
+
     mandate_id: Any = None
     mandate_status: Any = None
     mandate_type: Any = None
@@ -139,7 +135,7 @@ class _Order(_Wire):
     payer_vpa: Any = None
     txn_detail: _TxnDetail | _Odd = None
     upi: _Upi | _Odd = None
-    mandate: _Mandate | _Odd = None
+    mandate: MandateBlock | _Odd = None
     txn_list: list[_Part | _Odd] | dict[str, Any] | str | int | float | bool | None = None
     refunds: list[_Refund | _Odd] | dict[str, Any] | str | int | float | bool | None = None
     offers: list[_Offer | _Odd] | dict[str, Any] | str | int | float | bool | None = None
@@ -147,7 +143,6 @@ class _Order(_Wire):
 
 
 _DECODER = msgspec.json.Decoder(_Order, float_hook=Decimal)
-_ENCODER = msgspec.json.Encoder(order="deterministic")
 _W = TypeVar("_W", bound=_Wire)
 
 
@@ -174,7 +169,7 @@ class OrderAnswer:
             txns=tuple(_txn_row(*row, code) for row in _rows(order.txn_list)),
             refunds=in_told_order(tuple(_refund_row(*row, code) for row in _rows(order.refunds))),
             offers=tuple(_offer_row(*row) for row in _rows(order.offers)),
-            mandate=_mandate_row(order.mandate, code),
+            mandate=mandate_row(order.mandate, code),
             chargebacks=tuple(_chargeback_row(*row, code) for row in _rows(order.chargebacks)),
             last_updated=instant(self._last_updated),
         )
@@ -188,21 +183,18 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
     money hang on them; any other such amount is unknown.
     """
     try:
-        plain = _opened(body)
-        if not plain.isascii():
-            plain.decode()  # the decoder does not look into the text of members that it skips
-        order = _DECODER.decode(plain)
+        order = decoded(_DECODER, body)
         echoed = order_id if order.order_id == order_id else text(order.order_id)
         status = text(order.status)
         if echoed is None or status is None or is_refusal(status):
-            return refusal(200, plain)
+            return refusal(200, body)
         merchant = text(order.merchant_id)
         is_other = echoed != order_id and order_key(echoed) != order_key(order_id)
         if is_other or merchant not in {None, merchant_id}:
             return Failure(reason=FailureReason.OTHER_ORDER, http_status=200)
         last_updated, order.last_updated = order.last_updated, None
         _settle(order)
-        digest = blake2b(_ENCODER.encode(order), digest_size=_DIGEST_BYTES).digest()
+        digest = digest_of(order)
     except InvalidValue:
         return Failure(
             reason=FailureReason.MALFORMED, http_status=200, detail="amount does not fit its currency"
@@ -210,11 +202,6 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
     except UNREADABLE:
         return Failure(reason=FailureReason.MALFORMED, http_status=200, detail="not the JSON of an order")
     return OrderAnswer(digest=digest, _order=order, _last_updated=last_updated, _reader=reader)
-
-
-def _opened(body: bytes) -> bytes:
-    """Return the plain JSON; the one place where an encrypted answer's envelope is to be opened."""
-    return body
 
 
 def _settle(order: _Order) -> None:
@@ -236,7 +223,7 @@ def _settle(order: _Order) -> None:
     order.refunds = _by_id(order.refunds, _Refund, _refund_id, code)
     order.offers = _by_id(order.offers, _Offer, _offer_id, code)
     order.chargebacks = _by_id(order.chargebacks, _Chargeback, _chargeback_id, code)
-    if isinstance(order.mandate, _Mandate):
+    if isinstance(order.mandate, MandateBlock):
         order.mandate.max_amount = fitting_minor_units(order.mandate.max_amount, code)
 
 
@@ -344,8 +331,9 @@ def _offer_row(row_id: str, row: _Offer) -> Offer:
     return Offer(id=row_id, offer_code=text(row.offer_code), status=text(row.status))
 
 
-def _mandate_row(row: Any, code: str | None) -> Mandate | None:
-    mandate_id = text(row.mandate_id) if isinstance(row, _Mandate) else None
+def mandate_row(row: Any, code: str | None) -> Mandate | None:
+    """Return the row of a mandate whose amounts are in minor units of `code` by now."""
+    mandate_id = text(row.mandate_id) if isinstance(row, MandateBlock) else None
     if mandate_id is None:
         return None
     return Mandate(

@@ -95,9 +95,15 @@ class LookStore(Protocol):
     """What the poller reads and writes."""
 
     async def due_looks(
-        self, account: str, *, now: datetime, limit: int, in_flight: Collection[int] = ()
+        self,
+        account: str,
+        *,
+        now: datetime,
+        limit: int,
+        in_flight: Collection[int] = (),
+        sources: Collection[Source] = tuple(Source),
     ) -> list[Look]:
-        """Return looks due at `now`, longest due first, leaving out those in flight (look ids)."""
+        """Return looks of these sources due at `now`, longest due first, leaving out those in flight (look ids)."""
         ...
 
     async def next_look_at(self, account: str, *, after: datetime) -> datetime | None:

@@ -68,6 +68,11 @@ class Watch:
     failures: int = 0
     last_error: str | None = None
 
+    @property
+    def leader(self) -> Source:
+        """The source that decides when the watch ends: the order status where it is asked, else HyperCredit."""
+        return next(source for source in Source if source in self.sources)
+
 
 class Look(NamedTuple):
     """The narrow row that a poll touches: one source of one watched order, due at an instant.
@@ -92,6 +97,7 @@ class Look(NamedTuple):
     deadline_at: datetime | None
     asked_at: datetime | None
     doubted_at: datetime | None
+    mandate_id: str | None = None
 
 
 class LookOutcome(Struct, frozen=True, kw_only=True, gc=False):

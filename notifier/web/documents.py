@@ -7,6 +7,7 @@ from notifier.channels.contract import Channel
 from notifier.domain.document import Document, event_document, order_document
 from notifier.domain.event import Expectation
 from notifier.domain.instant import iso
+from notifier.domain.standing import order_phase
 from notifier.domain.subscription import Subscription
 from notifier.storage.records import (
     AttemptRecord,
@@ -62,13 +63,13 @@ def _expect(expect: Expectation | None) -> Document | None:
 
 
 def snapshot_document(watch: Watch, stored: StoredSnapshot) -> Document:
-    """Return one version of an order."""
+    """Return one version of an order; `source` is who brought it, `order` all that was known by then."""
     return {
         "account": watch.account,
         "order_id": watch.order_id,
         "version": stored.version,
         "source": stored.snapshot.source,
-        "phase": stored.snapshot.order.phase,
+        "phase": order_phase(stored.snapshot),
         "observed_at": instant(stored.observed_at),
         "not_before": instant(stored.not_before),
         "order": order_document(watch.order_id, stored.snapshot),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifier.domain.document import Document
-from notifier.domain.order import order_key
+from notifier.domain.order import Source, order_key
 from notifier.errors import InvalidValue
 from notifier.storage.contract import Transaction
 from notifier.storage.records import Registration, Watch
@@ -46,6 +46,9 @@ def prepare(services: Services, account: str, body: NewWatch) -> Enrolment:
     registration = body.registration(account)
     if registration.until_at is not None and registration.until_at <= services.clock.now():
         raise InvalidValue("until", "is over; give an instant to come", "past")
+    if Source.HYPERCREDIT in registration.sources and not _has_credit(services, account):
+        message = f"hypercredit needs [accounts.{account}.credit] in the configuration"
+        raise InvalidValue("sources", message, "unsupported")
     key = order_key(registration.order_id)
     wishes = []
     for place, wish in enumerate(body.notify):
@@ -55,6 +58,11 @@ def prepare(services: Services, account: str, body: NewWatch) -> Enrolment:
             problem = error.problem
             raise InvalidValue(f"notify.{place}.{problem.path}", problem.message, problem.code) from None
     return Enrolment(registration, tuple(wishes))
+
+
+def _has_credit(services: Services, account: str) -> bool:
+    configured = services.config.accounts.get(account)
+    return configured is not None and configured.credit is not None
 
 
 async def enrol(tx: Transaction, enrolment: Enrolment, *, now: datetime) -> Enrolled:

@@ -64,8 +64,8 @@ async def _look(services: Services) -> _Seen | None:
             for account in services.accounts:
                 due_at = await tx.next_look_at(account, after=EPOCH)
                 dues += [due_at] if due_at else []
-                health = await tx.source_health(account, Source.ORDER)
-                refused += [account] if health.state is SourceState.REFUSED else []
+                states = [(await tx.source_health(account, source)).state for source in Source]
+                refused += [account] if SourceState.REFUSED in states else []
     except (StorageError, TimeoutError):
         return None
     lag_s = (now - min(dues)).total_seconds() if dues else 0.0

@@ -218,9 +218,9 @@ class NewWatch(Scoped):
     notify: Annotated[tuple[SubscriptionWish, ...], Field(max_length=10)] = ()
 
     @model_validator(mode="after")
-    def _sources_are_polled(self) -> Self:
-        if set(self.sources) != {Source.ORDER}:
-            raise InvalidValue("sources", "only `order` is polled by this version", "unsupported")
+    def _mandates_are_asked_for_by_name(self) -> Self:
+        if Source.MANDATE in self.sources and self.mandate_id is None:
+            raise InvalidValue("mandate_id", "is missing; source mandate is asked by it", "missing")
         return self
 
     def registration(self, account: str) -> Registration:

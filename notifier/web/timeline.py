@@ -10,7 +10,7 @@ from notifier.domain.document import Document
 from notifier.domain.instant import iso
 from notifier.domain.money import Money
 from notifier.domain.order import Source
-from notifier.domain.snapshot import Row, Snapshot
+from notifier.domain.snapshot import Credit, Loan, Row, Snapshot
 from notifier.domain.subscription import SubscriptionId
 from notifier.errors import NotFound
 from notifier.storage.contract import Transaction
@@ -147,7 +147,7 @@ def _snapshots(stored: Sequence[StoredSnapshot]) -> list[_Entry]:
                 "snapshot",
                 version=each.version,
                 source=source,
-                status=each.snapshot.order.status,
+                status=each.snapshot.order.status if each.snapshot.order else None,
                 not_before=instant(each.not_before),
                 changes=changes,
             )
@@ -156,10 +156,14 @@ def _snapshots(stored: Sequence[StoredSnapshot]) -> list[_Entry]:
     return entries
 
 
+_WORDS: dict[type[object], str] = {Loan: "sub_status", Credit: "order_status"}
+
+
 def _change_lines(change: Change) -> list[Document]:
     """Return one line a member that differs; of a row that is new or gone its status says enough."""
     row = change.after or change.before
-    names = [field.name for field in fields(row)] if row and change.before and change.after else ["status"]
+    word = _WORDS.get(type(row), "status")
+    names = [field.name for field in fields(row)] if row and change.before and change.after else [word]
     lines = []
     for name in names:
         previous, current = _member(change.before, name), _member(change.after, name)

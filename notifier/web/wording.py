@@ -56,7 +56,9 @@ def line(entry: Entry, now: datetime) -> Line:
             before = get("not_before")
             since = f"not so at {moment(before, now)}" if before else "the first look"
             changes = tuple(_changes(get("changes") or ()))
-            return Line("snapshot", f"version {get('version')}:", get("status") or "·", since, changes)
+            by = "" if get("source") in {None, "order"} else f" by {get('source')}"
+            word = get("status") or ("" if by else "·")
+            return Line("snapshot", f"version {get('version')}{by}:", word, since, changes)
         case "event":
             first = ", the present at the first look" if get("initial") else ""
             text = f"{get('type')} {_said(get('previous'))} →"

@@ -1,17 +1,19 @@
 """The poller: for each account a continuous pipeline, claim ahead -> bounded fetchers -> one committer.
 
 No tick waits for its slowest member. A claimed look stays in `in_flight` until what it brought is committed, so at
-most one request for an order is under way; the embedded database has one polling process, so a claim need not be
-written: a crash forgets it and the look is still due. Accounts share nothing but the committer, so one merchant's
-flood or outage cannot delay another's orders.
+most one request for an order is under way at each source; the embedded database has one polling process, so a claim
+need not be written: a crash forgets it and the look is still due. Accounts share nothing but the committer, so one
+merchant's flood or outage cannot delay another's orders. The sources of one account share its budget, not their
+troubles.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from notifier.clock import Clock
+from notifier.domain.order import Source
 from notifier.errors import StorageError
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
@@ -41,15 +43,22 @@ class AccountLimits:
     max_concurrency: int
 
 
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One source of an account, and how it stands."""
+
+    source: StatusSource
+    upstream: Upstream
+
+
 class Poller:
-    """Looks at every due order of one account."""
+    """Looks at every due order of one account, at each of its sources."""
 
     def __init__(
         self,
         account: str,
         *,
-        source: StatusSource,
-        upstream: Upstream,
+        feeds: Mapping[Source, Feed],
         limits: AccountLimits,
         storage: Storage,
         recorder: Recorder,
@@ -58,8 +67,7 @@ class Poller:
     ) -> None:
         self.name = f"poller:{account}"
         self._account = account
-        self._source = source
-        self._upstream = upstream
+        self._feeds = feeds
         self._limits = limits
         self._storage = storage
         self._recorder = recorder
@@ -86,7 +94,8 @@ class Poller:
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until stopped, then bring home and commit what is in flight."""
         self._begin_anew()
-        await self._upstream.load()
+        for feed in self._feeds.values():
+            await feed.upstream.load()
         drained = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             committing = tasks.create_task(self._committer.run(drained), name=f"{self.name}:commit")
@@ -94,15 +103,22 @@ class Poller:
                 tasks.create_task(self._fetch_many(), name=f"{self.name}:fetch:{i}")
                 for i in range(self._limits.max_concurrency)
             ]
-            stopping = tasks.create_task(_signal(stop, self._landed, self._wake))
+            probers = [
+                tasks.create_task(
+                    self._turn_many(stop, self._probing(source)), name=f"{self.name}:probe:{source}"
+                )
+                for source in self._feeds
+            ]
+            refusals = [feed.upstream.refusal for feed in self._feeds.values()]
+            stopping = tasks.create_task(_signal(stop, self._landed, self._wake, *refusals))
             try:
-                await self._claim_many(stop)
+                await self._turn_many(stop, self._turn)
             finally:
                 while not self._queue.empty():
                     self._queue.get_nowait()
                 for _ in fetchers:
                     self._queue.put_nowait(None)
-            await asyncio.wait(fetchers)
+            await asyncio.wait([*fetchers, *probers])
             drained.set()
             await committing
             stopping.cancel()
@@ -113,19 +129,17 @@ class Poller:
         self._in_flight.clear()
         self._committer.forget()
 
-    async def _claim_many(self, stop: asyncio.Event) -> None:
+    async def _turn_many(self, stop: asyncio.Event, turn: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         while not stop.is_set():
             try:
-                await self._turn(stop)
+                await turn(stop)
             except StorageError as error:
                 log.warning("poller.waiting", worker=self.name, error=str(error))
                 await self._clock.wait(stop, _STORAGE_WAIT_S)
 
     async def _turn(self, stop: asyncio.Event) -> None:
         room = self._ahead - len(self._in_flight)
-        if self._upstream.is_refused:
-            await self._probe(stop)
-        elif room * 2 < self._ahead:
+        if room * 2 < self._ahead:
             self._landed.clear()
             await self._landed.wait()
         else:
@@ -137,8 +151,11 @@ class Poller:
             return
         # As of before the read: one that lands meanwhile would be taken from rows that are older than its poll.
         now, in_flight = self._clock.now(), frozenset(self._in_flight)
+        sources = [source for source, feed in self._feeds.items() if not feed.upstream.is_refused]
         async with self._storage.reading() as tx:
-            looks = await tx.due_looks(self._account, now=now, limit=room, in_flight=in_flight)
+            looks = await tx.due_looks(
+                self._account, now=now, limit=room, in_flight=in_flight, sources=sources
+            )
             next_at = None if len(looks) == room else await tx.next_look_at(self._account, after=now)
         for look in looks:
             self._in_flight.add(look.id)
@@ -149,28 +166,38 @@ class Poller:
         if wait_s > 0:
             await self._clock.wait(self._wake, min(wait_s, _LONGEST_SLEEP_S))
 
-    async def _probe(self, stop: asyncio.Event) -> None:
+    def _probing(self, source: Source) -> Callable[[asyncio.Event], Awaitable[None]]:
+        upstream = self._feeds[source].upstream
+
+        async def turn(stop: asyncio.Event) -> None:
+            await upstream.refusal.wait()
+            if not await self._clock.wait(stop, upstream.probe_wait_s) and upstream.is_refused:
+                await self._probe(source, upstream)
+
+        return turn
+
+    async def _probe(self, source: Source, upstream: Upstream) -> None:
         """Ask for one order with the refused credential; the first good answer resumes all."""
-        if await self._clock.wait(stop, self._upstream.probe_wait_s):
-            return
         in_flight = frozenset(self._in_flight)
         async with self._storage.reading() as tx:
             # Every watch waits, due or not; another one each time, as it may be one order that is refused.
             soon = self._clock.now() + timedelta(days=36_500)
-            looks = await tx.due_looks(self._account, now=soon, limit=_PROBED, in_flight=in_flight)
+            looks = await tx.due_looks(
+                self._account, now=soon, limit=_PROBED, in_flight=in_flight, sources=[source]
+            )
         if looks:
-            look = looks[self._upstream.probes % len(looks)]
+            look = looks[upstream.probes % len(looks)]
             self._in_flight.add(look.id)
             await self._fetch(look)
-        if self._upstream.is_refused:
-            await self._upstream.note_probe()
+        if upstream.is_refused:
+            await upstream.note_probe()
 
     async def _fetch_many(self) -> None:
         while True:
             look = await self._queue.get()
             if look is None:
                 return
-            if self._upstream.is_refused:
+            if self._feeds[look.source].upstream.is_refused:
                 self._drop(look)
                 continue
             wait_s = self._pace.wait_s()
@@ -179,13 +206,13 @@ class Poller:
             await self._fetch(look)
 
     async def _fetch(self, look: Look) -> None:
-        clock = self._clock
+        clock, source = self._clock, self._feeds[look.source].source
         started_at, began = clock.now(), clock.monotonic()
         try:
-            result = await self._source.fetch(look.order_id, routing_id=look.routing_id)
+            result = await source.fetch(look.order_id, routing_id=look.routing_id, mandate_id=look.mandate_id)
         except Exception:
             # A source answers with values; what it raises is a defect of ours and must not stop the others.
-            log.exception("poll.failed", account=self._account, order_id=look.order_id)
+            log.exception("poll.failed", account=self._account, order_id=look.order_id, source=look.source)
             self._metrics.loop_errors_total.labels(self.name).inc()
             result = Failure(reason=FailureReason.MALFORMED, detail="defect")
         finished_at = clock.now()
@@ -201,15 +228,16 @@ class Poller:
             started_at=started_at,
             finished_at=finished_at,
             result=result,
-            reader=self._source.reader,
+            reader=source.reader,
         )
         self._committer.add((polled, self._recorder.assess(polled)))
 
     async def _note(self, look: Look, result: Answer | Failure) -> None:
-        if self._upstream.is_well_after(result):
+        upstream = self._feeds[look.source].upstream
+        if upstream.is_well_after(result):
             return
         try:
-            await self._upstream.note(result, look.order_id)
+            await upstream.note(result, look.order_id)
         except StorageError as error:
             log.warning("poller.waiting", worker=self.name, error=str(error))
 
@@ -219,6 +247,7 @@ class Poller:
             "poll.failed",
             account=self._account,
             order_id=look.order_id,
+            source=look.source,
             reason=failure.reason,
             http_status=failure.http_status,
             request_id=failure.request_id,

@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 
 from notifier.clock import Clock
 from notifier.domain.cadence import (
+    Deadlines,
     Plan,
     PollingPolicy,
     after_asked,
@@ -23,8 +24,9 @@ from notifier.domain.cadence import (
 )
 from notifier.domain.event import Event, Fact, Sighting, counted_event_id, event_of, events_of, numbered
 from notifier.domain.observation import Doubtful, Judgement, Known, Observation, Stale, judge, observe
-from notifier.domain.order import Phase, WatchState, order_key
+from notifier.domain.order import Phase, Source, WatchState, order_key
 from notifier.domain.snapshot import Reader, Snapshot, Subject
+from notifier.domain.standing import order_phase, standing
 from notifier.metrics import Metrics
 from notifier.source.contract import Answer, Failure, FailureReason
 from notifier.storage.contract import Transaction
@@ -138,6 +140,10 @@ class Recorder:
         return await self._observe(tx, watch, polled, polled.result)
 
     async def _park(self, tx: Transaction, watch: Watch, polled: Polled, failure: Failure) -> LookOutcome:
+        if polled.look.source is not watch.leader:
+            # It may come yet: asked for as rarely as for an order without news, for as long as the watch lives.
+            plan = self._plan(polled, Phase.OPEN, polled.look.registered_at, None)
+            return _failed_look(polled, plan, failure.reason)
         outcome = _failed_look(polled, second_look(polled.finished_at), failure.reason)
         state = WatchState.NOT_FOUND
         if not await tx.end_watch(watch.id, state, unless_asked_after=polled.started_at):
@@ -154,12 +160,14 @@ class Recorder:
     async def _observe(self, tx: Transaction, watch: Watch, polled: Polled, answer: Answer) -> LookOutcome:
         look = polled.look
         stored = await tx.look_state(look.id)
+        is_leader = look.source is watch.leader
         known = Known(
             snapshot=await tx.latest_snapshot(watch.id, look.source),
-            deadlines=stored.deadlines,
+            deadlines=stored.deadlines if is_leader else Deadlines(),
             expect=watch.expect,
             is_silent=watch.initial is Initial.SILENT,
             doubted=is_confirmed(look.doubted_at, polled.started_at),
+            beside=await _beside(tx, watch, look.source),
         )
         match observe(known, answer.snapshot(), now=polled.finished_at, policy=self._policy):
             case Stale():
@@ -170,6 +178,11 @@ class Recorder:
                 outcome = _good_look(polled, second_look(polled.finished_at))
                 return structs.replace(outcome, doubted_at=look.doubted_at or polled.started_at)
             case Observation() as seen:
+                seen = replace(
+                    seen,
+                    snapshot=replace(seen.snapshot, observed_at=polled.finished_at, beside=known.beside),
+                    deadlines=seen.deadlines if is_leader else Deadlines(),
+                )
                 return await self._keep(tx, watch, polled, stored=stored, seen=seen, digest=answer.digest)
 
     async def _keep(
@@ -182,7 +195,7 @@ class Recorder:
         seen: Observation,
         digest: bytes,
     ) -> LookOutcome:
-        order, look = seen.snapshot.order, polled.look
+        look, order, phase = polled.look, seen.snapshot.order, standing(seen.snapshot)
         version = watch.version
         if seen.is_new_version:
             version = await tx.add_snapshot(
@@ -199,26 +212,29 @@ class Recorder:
         ):
             # Somebody asked meanwhile: the watch lives on, and this is judged by the look that is owed.
             judgement = Judgement(facts=(), deadlines=seen.deadlines, state=WatchState.ACTIVE)
-        sighting = self._sighting(watch, polled, version=version, phase=order.phase, initial=seen.is_initial)
+        told = seen.snapshot
+        if judgement.facts and not seen.is_new_version:
+            told = (await tx.snapshot_at(watch.id)).snapshot
+        sighting = self._sighting(
+            watch, polled, version=version, phase=order_phase(told), initial=seen.is_initial
+        )
         events = list(events_of(seen.facts, sighting))
         not_initial = replace(sighting, initial=False)
         events += [await self._judged(tx, fact, not_initial) for fact in judgement.facts]
-        await self._tell(tx, watch, seen.snapshot, numbered(events), polled.finished_at)
+        await self._tell(tx, watch, told, numbered(events), polled.finished_at)
         last_changed_at = polled.finished_at if seen.is_new_version else stored.last_changed_at
         await tx.save_look_state(
             LookState(
                 look_id=look.id,
                 digest=digest,
                 reader=seen.snapshot.reader,
-                phase=order.phase,
-                status=order.status,
+                phase=phase,
+                status=order.status if order else None,
                 deadlines=judgement.deadlines,
                 last_changed_at=last_changed_at,
             )
         )
-        return _good_look(
-            polled, self._plan(polled, order.phase, last_changed_at, judgement.deadlines.soonest)
-        )
+        return _good_look(polled, self._plan(polled, phase, last_changed_at, judgement.deadlines.soonest))
 
     async def _judged(self, tx: Transaction, fact: Fact, sighting: Sighting) -> Event:
         """Make an event of no snapshot, with its subject's own counter (6.3)."""
@@ -265,6 +281,12 @@ class Recorder:
         )
         for event in events:
             self._metrics.events_total.labels(event.type).inc()
+
+
+async def _beside(tx: Transaction, watch: Watch, source: Source) -> tuple[Snapshot, ...]:
+    """Return what the order's other sources said last."""
+    others = [await tx.latest_snapshot(watch.id, each) for each in sorted(watch.sources - {source})]
+    return tuple(replace(each, beside=()) for each in others if each is not None)
 
 
 def _good_look(polled: Polled, plan: Plan) -> LookOutcome:

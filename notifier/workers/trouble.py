@@ -1,6 +1,6 @@
 """How an account's upstream stands: told once when it starts to fail, once when it is well again (interface 6.15).
 
-Transient trouble only tells; a refused credential also stops the account's polling, but for one probe after 30 s,
+Transient trouble only tells; a refused credential also stops the polling of that source, but for one probe after 30 s,
 doubling to ten minutes, for ever. The state is a row, so a restart neither forgets an outage nor tells it twice.
 """
 
@@ -49,11 +49,13 @@ class Upstream:
         self._refused: set[OrderId] = set()
         self._first_failure_at: datetime | None = None
         self._lock = asyncio.Lock()
+        self.refusal = asyncio.Event()
+        """Set while the credential is refused, and once more by whoever stops the one that waits for it."""
 
     async def load(self) -> None:
         """Read how the source stood when the daemon stopped."""
         async with self._storage.reading() as tx:
-            self._health = await tx.source_health(self.account, self.source)
+            self._stand(await tx.source_health(self.account, self.source))
 
     @property
     def is_refused(self) -> bool:
@@ -100,6 +102,13 @@ class Upstream:
             if self._failures >= _FAILURES_TO_TELL and self._health.state is SourceState.OK:
                 await self._change(SourceState.FAILING, "source.failing", result.reason)
 
+    def _stand(self, health: SourceHealth) -> None:
+        self._health = health
+        if self.is_refused:
+            self.refusal.set()
+        else:
+            self.refusal.clear()
+
     async def note_probe(self) -> None:
         """Count a probe that changed nothing; the next one comes later."""
         async with self._lock, self._storage.writing() as tx:
@@ -130,7 +139,7 @@ class Upstream:
             async with self._storage.writing() as tx:
                 await tx.save_source_health(health)
                 await self._tell(tx, fact, now)
-            self._health = health
+            self._stand(health)
         log.warning(event_type, account=self.account, source=self.source, was=before, detail=current)
 
     async def _tell(self, tx: Transaction, fact: Fact, now: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-from aiohttp import web
+from aiohttp import BasicAuth, web
 
 from notifier.sandbox.serve import serving
 
@@ -27,15 +27,18 @@ def paid(order_id: str, **members: Any) -> bytes:
 
 @dataclass
 class Canned:
-    """What is answered; `bodies` by order id, else the order as paid."""
+    """What is answered; `bodies` by order id, or by the path of another call, else the order as paid."""
 
     url: str = ""
     bodies: dict[str, bytes] = field(default_factory=dict)
     paths: list[str] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    """The key that each path was asked with last."""
 
     async def answer(self, request: web.Request) -> web.Response:
         path = request.raw_path
         self.paths.append(path)
+        self.keys[path] = BasicAuth.decode(request.headers["Authorization"]).login
         order_id = unquote(path.removeprefix(_PREFIX))
         return web.Response(body=self.bodies.get(order_id) or paid(order_id), content_type="application/json")
 
@@ -44,6 +47,6 @@ class Canned:
 async def canned() -> AsyncIterator[Canned]:
     upstream = Canned()
     app = web.Application()
-    app.router.add_get("/{tail:.*}", upstream.answer)
+    app.router.add_route("*", "/{tail:.*}", upstream.answer)
     async with serving(app) as upstream.url:
         yield upstream

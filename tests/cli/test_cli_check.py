@@ -1,8 +1,12 @@
 from pathlib import Path
 
+import pytest
+
+from notifier.domain.document import SAMPLE_TYPES
 from notifier.sandbox.serve import running
 from notifier.storage.engine import migrate
 from support.clock import FakeClock
+from support.keys import written
 
 
 def configured(text: str = "") -> None:
@@ -52,7 +56,7 @@ async def test_a_broken_template_is_told_with_file_line_and_type(cli):
     (problem,) = (await cli("check", "--json")).json["problems"]
     assert problem["path"] == "templates.webhook.mine"
     assert "mine.json.j2:2" in problem["message"]
-    assert "(order.new and 48 other types)" in problem["message"]
+    assert f"(order.new and {len(SAMPLE_TYPES) - 1} other types)" in problem["message"]
 
 
 async def test_a_template_that_fails_on_one_type_is_found(cli):
@@ -146,6 +150,31 @@ async def test_online_the_upstream_must_take_the_key(cli, monkeypatch):
         assert (ran.status, paths(ran)) == (2, ["accounts.shop.api_key"])
     ran = await cli("check", "--online", "--json")
     assert paths(ran) == ["accounts.shop.base_url"]
+
+
+def encrypted(folder: Path, url: str) -> None:
+    settings = "".join(f'{name} = "{value}"\n' for name, value in written(folder).items())
+    configured(ACCOUNT.format(url) + 'encryption = "jwe"\n' + settings)
+
+
+async def test_the_keys_of_encrypted_answers_are_named_by_kid(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("KEY", "k")
+    encrypted(tmp_path, "https://api.juspay.in")
+    ran = await cli("check")
+    assert (ran.status, ran.err) == (0, "")
+    assert "keys of account shop: key-1" in ran.out
+
+
+@pytest.mark.parametrize("more", [(), ("--online",)])
+async def test_a_key_that_cannot_serve_is_told_by_setting_and_file(cli, monkeypatch, tmp_path, more):
+    monkeypatch.setenv("KEY", "k")
+    encrypted(tmp_path, "http://127.0.0.1:1")
+    (tmp_path / "private.pem").write_text("-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----")
+    ran = await cli("check", "--json", *more)
+    (problem,) = ran.json["problems"]
+    assert (ran.status, problem["path"]) == (2, "accounts.shop.jwe_private_key_file")
+    assert f"file {tmp_path}/private.pem holds no private key" in problem["message"]
+    assert "hush" not in ran.out + ran.err
 
 
 MAIL = '[email]\nhost = "{}"\nport = {}\nsecurity = "none"\nfrom = "n@shop.example"\n'

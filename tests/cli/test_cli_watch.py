@@ -96,3 +96,12 @@ async def test_an_account_that_is_not_there_is_wrong_use(cli, url):
 @pytest.mark.parametrize("limit", ["-1", "many"])
 async def test_a_limit_is_a_number(cli, limit):
     assert (await cli("watch", "list", "--limit", limit)).status == 2
+
+
+async def test_an_order_is_watched_at_the_sources_that_are_named(cli, url):
+    named = ("--source", "order", "--source", "mandate", "--mandate-id", "m1")
+    added = await cli("watch", "add", "JP1", *named, "--json")
+    assert (added.json["sources"], added.json["mandate_id"]) == (["mandate", "order"], "m1")
+    refused = await cli("watch", "add", "JP2", "--source", "mandate")
+    assert refused.status != 0
+    assert "mandate_id" in refused.err

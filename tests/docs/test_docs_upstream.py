@@ -14,18 +14,21 @@ from notifier.domain.change import members_of
 from notifier.domain.document import order_document
 from notifier.domain.money import Money
 from notifier.domain.order import OrderId, Source
-from notifier.domain.snapshot import Chargeback, Mandate, Offer, Order, Refund, Snapshot, Txn
-from notifier.source import refusal, wire
+from notifier.domain.snapshot import Chargeback, Credit, Loan, Mandate, Offer, Order, Refund, Snapshot, Txn
+from notifier.source import hypercredit, mandate, refusal, wire
 from support.builders import NOW, READER
 
 _PAGE = "docs/upstream.md"
 _TABLES = ("## Order", "## Parts of an order", "## Refunds", "## Offers", "## Mandate", "## Chargebacks")
-_ROWS = [row for heading in _TABLES for row in table(_PAGE, heading)]
+_ORDER_ROWS = [row for heading in _TABLES for row in table(_PAGE, heading)]
+_LOAN_ROWS, _MANDATE_ROWS = table(_PAGE, "## Loans"), table(_PAGE, "## The mandate call")
+_ROWS = _ORDER_ROWS + _LOAN_ROWS + _MANDATE_ROWS
 _LISTS = {
-    "txn_list": wire._Part,
-    "refunds": wire._Refund,
-    "offers": wire._Offer,
-    "chargebacks": wire._Chargeback,
+    (wire._Order, "txn_list"): wire._Part,
+    (wire._Order, "refunds"): wire._Refund,
+    (wire._Order, "offers"): wire._Offer,
+    (wire._Order, "chargebacks"): wire._Chargeback,
+    (hypercredit._CreditOrder, "txn_list"): hypercredit._Application,
 }
 _VALUES = {str: "X", int: 1, bool: True, Money: Money(100, "INR"), datetime: NOW}
 
@@ -33,7 +36,7 @@ _VALUES = {str: "X", int: 1, bool: True, Money: Money(100, "INR"), datetime: NOW
 def _decoded(kind: type[msgspec.Struct], before: str = "") -> Iterator[str]:
     """Yield the dotted names of everything that a decoder looks at."""
     for field in msgspec.structs.fields(kind):
-        name, inner = before + field.encode_name, _LISTS.get(field.name)
+        name, inner = before + field.encode_name, _LISTS.get((kind, field.name))
         nested = [
             each
             for each in get_args(field.type)
@@ -67,12 +70,21 @@ def _shown(document: Any, before: str = "") -> Iterator[str]:
             yield before + name
 
 
-def _column(place: int) -> set[str]:
-    return {word for row in _ROWS for word in code(row[place])}
+def _column(place: int, rows: list[list[str]] = _ROWS) -> set[str]:
+    return {word for row in rows for word in code(row[place])}
 
 
-def test_every_member_that_is_decoded_is_listed_and_no_other():
-    assert _column(0) == set(_decoded(wire._Order))
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        (wire._Order, _ORDER_ROWS),
+        (hypercredit._CreditOrder, _LOAN_ROWS),
+        (mandate._Status, _MANDATE_ROWS),
+    ],
+    ids=["order", "hypercredit", "mandate"],
+)
+def test_every_member_that_is_decoded_is_listed_and_no_other(kind, rows):
+    assert {row[0].strip("`") for row in rows} == set(_decoded(kind))
 
 
 def test_every_member_that_is_kept_is_listed_and_no_other():
@@ -89,6 +101,9 @@ def test_every_member_that_is_shown_is_listed_and_no_other():
         offers=(_whole(Offer),),
         mandate=_whole(Mandate),
         chargebacks=(_whole(Chargeback),),
+        beside=(
+            Snapshot(source=Source.HYPERCREDIT, reader=READER, credit=_whole(Credit), loans=(_whole(Loan),)),
+        ),
     )
 
     assert _column(2) == set(_shown(order_document(OrderId("JP1"), snapshot)))
@@ -108,7 +123,10 @@ def test_every_member_that_is_read_of_an_error_is_listed_and_no_other():
 
 def test_what_is_said_never_to_be_decoded_is_not():
     never = set(code(page(_PAGE).partition("## Never decoded")[2]))
-    decoded = {part.removesuffix("[]") for name in _decoded(wire._Order) for part in name.split(".")}
+    wires = (wire._Order, mandate._Status)
+    decoded = {
+        part.removesuffix("[]") for kind in wires for name in _decoded(kind) for part in name.split(".")
+    }
 
     assert {"customer_id", "card", "udf1", "mandate_token"} <= never
     assert not never & decoded

@@ -14,7 +14,8 @@ from source_kit import KEY, READER, Handler, account, raw, serving, speaking
 
 from notifier.domain.order import OrderId
 from notifier.source.contract import Failure, FailureReason
-from notifier.source.http import Limits, order_status_source
+from notifier.source.door import Limits
+from notifier.source.http import order_status_source
 from notifier.source.wire import OrderAnswer
 from support.clock import START, FakeClock
 

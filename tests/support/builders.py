@@ -20,6 +20,8 @@ from notifier.domain.observation import Known
 from notifier.domain.order import OrderId, Phase, Source, known_statuses, order_key
 from notifier.domain.snapshot import (
     Chargeback,
+    Credit,
+    Loan,
     Mandate,
     Offer,
     Order,
@@ -63,6 +65,23 @@ def a_snapshot(order: Order | str = "CHARGED", **members: Any) -> Snapshot:
     """Return what source `order` says; `order` may be its status word."""
     given: dict[str, Any] = {"source": Source.ORDER, "reader": READER}
     return Snapshot(order=an_order(order) if isinstance(order, str) else order, **(given | members))
+
+
+def a_loan(loan_id: str = "l1", sub_status: str | None = "Offer Selected", **members: Any) -> Loan:
+    return Loan(id=loan_id, sub_status=sub_status, **members)
+
+
+def a_credit(*loans: Loan | str, **members: Any) -> Snapshot:
+    """Return what HyperCredit says; a loan may be its sub-status, and is then the application l1."""
+    rows = tuple(a_loan(sub_status=each) if isinstance(each, str) else each for each in loans)
+    given: dict[str, Any] = {"source": Source.HYPERCREDIT, "reader": READER, "credit": Credit(currency="INR")}
+    return Snapshot(loans=rows, **(given | members))
+
+
+def a_mandate(status: str | None = "ACTIVE", mandate_id: str = "m1", **members: Any) -> Snapshot:
+    """Return what the mandate call says of mandate m1."""
+    mandate = Mandate(id=mandate_id, status=status, **members)
+    return Snapshot(source=Source.MANDATE, reader=READER, mandate=mandate)
 
 
 def a_known(snapshot: Snapshot | None = None, **members: Any) -> Known:
@@ -196,7 +215,7 @@ def _many(kind: type[Row]) -> st.SearchStrategy[tuple[Any, ...]]:
 
 
 def snapshots(reader: Reader = READER) -> st.SearchStrategy[Snapshot]:
-    """Draw a snapshot of source `order`."""
+    """Draw a snapshot of source `order`, with the rows of the others, so that every law holds for those too."""
     return st.builds(
         Snapshot,
         source=st.just(Source.ORDER),
@@ -207,6 +226,8 @@ def snapshots(reader: Reader = READER) -> st.SearchStrategy[Snapshot]:
         offers=_many(Offer),
         mandate=st.none() | rows_of(Mandate, id=st.sampled_from(("m1", "m2"))),
         chargebacks=_many(Chargeback),
+        credit=st.none() | rows_of(Credit),
+        loans=_many(Loan),
         last_updated=st.none() | instants(),
     )
 
@@ -232,6 +253,8 @@ def masked(draw: st.DrawFn, snapshot: Snapshot) -> Snapshot:
         offers=some(snapshot.offers),
         mandate=next(iter(some((snapshot.mandate,) if snapshot.mandate else ())), None),
         chargebacks=some(snapshot.chargebacks),
+        credit=next(iter(some((snapshot.credit,) if snapshot.credit else ())), None),
+        loans=some(snapshot.loans),
         last_updated=draw(st.sampled_from((None, snapshot.last_updated))),
     )
 

@@ -46,16 +46,23 @@ class FakeSource:
         self.refuses = False
         self.refused: set[str] = set()
         self.asked: list[str] = []
+        self.mandates: list[str | None] = []
         self.at_once = 0
         self.most_at_once = 0
         self.gate: asyncio.Event | None = None
 
     def put(self, order_id: str, status: str, **members: Any) -> None:
         order = Order(status=status, **members)
-        self.orders[order_key(order_id)] = Snapshot(source=Source.ORDER, reader=self.reader, order=order)
+        self.show(order_id, Snapshot(source=Source.ORDER, reader=self.reader, order=order))
 
-    async def fetch(self, order_id: OrderId, *, routing_id: str | None = None) -> Answer | Failure:
+    def show(self, order_id: str, snapshot: Snapshot) -> None:
+        self.orders[order_key(order_id)] = snapshot
+
+    async def fetch(
+        self, order_id: OrderId, *, routing_id: str | None = None, mandate_id: str | None = None
+    ) -> Answer | Failure:
         self.asked.append(order_id)
+        self.mandates.append(mandate_id)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:

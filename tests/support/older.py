@@ -14,7 +14,9 @@ def restrict(snapshot, vocabulary):
 
     known = {member.partition(".")[0] for member in vocabulary}
     rows = [(subject, blank(row)) for subject, row in snapshot.rows() if type(row).__name__ in known]
-    bare = replace(snapshot, txns=(), refunds=(), offers=(), mandate=None, chargebacks=())
+    bare = replace(
+        snapshot, txns=(), refunds=(), offers=(), mandate=None, chargebacks=(), credit=None, loans=()
+    )
     return apply(
         bare, [Change(subject=subject, subject_id=row.id, before=None, after=row) for subject, row in rows]
     )

@@ -2,6 +2,7 @@ from urllib.parse import quote
 
 import pytest
 
+from notifier.config.model import Config
 from notifier.domain.order import WatchState
 
 WATCH = {"order_id": "JP1"}
@@ -55,6 +56,9 @@ async def test_every_member_of_a_watch_reads_back(api):
         ({"expect": {"amount": "1", "currency": "INR", "tax": "1"}}, "expect.tax", "unknown"),
         ({"tags": ["t"] * 21}, "tags", "invalid"),
         ({"sources": ["hypercredit"]}, "sources", "unsupported"),
+        ({"sources": ["order", "hypercredit"]}, "sources", "unsupported"),
+        ({"sources": ["order", "mandate"]}, "mandate_id", "missing"),
+        ({"sources": ["loans"]}, "sources.0", "invalid"),
         ({"sources": []}, "sources", "invalid"),
         ({"until": "2026-03-02T06:15:00Z"}, "until", "past"),
         ({"until": "2026-04-01T00:00:00"}, "until", "invalid"),
@@ -265,3 +269,15 @@ async def test_a_notify_that_clashes_leaves_no_watch_behind(api):
     answer = await api.post("/v1/watches", WATCH | {"notify": [HOOK | {"name": "ops"}]})
     assert answer.status == 409
     assert (await api.get("/v1/watches/JP1")).status == 404
+
+
+async def test_an_account_with_credit_is_asked_for_loans_and_mandates(serve, services):
+    account = {"merchant_id": "m", "api_key_env": "KEY", "credit": {"api_key_env": "KEY"}}
+    config = Config.model_validate({"accounts": {"shop": account}}, context={"KEY": "k"})
+    api = await serve(services, config=config)
+    body = {"order_id": "JP1", "sources": ["hypercredit", "mandate"], "mandate_id": "m1"}
+    assert (await api.post("/v1/watches", body)).status == 201
+    read = (await api.get("/v1/watches/JP1")).body
+    assert (read["sources"], read["mandate_id"]) == (["hypercredit", "mandate"], "m1")
+    again = await api.post("/v1/watches", {"order_id": "JP1"})
+    assert again.body["sources"] == ["hypercredit", "mandate", "order"]

@@ -22,7 +22,7 @@ from notifier.storage.records import Lanes, LoggedEvent, Registration, Subscript
 from notifier.workers.contract import Worker
 from notifier.workers.deliverer import Deliverer
 from notifier.workers.lines import DeliveryLimits
-from notifier.workers.poller import AccountLimits, Poller
+from notifier.workers.poller import AccountLimits, Feed, Poller
 from notifier.workers.recording import Recorder, Telling
 from notifier.workers.trouble import Upstream
 from support.clock import FakeClock, settle
@@ -37,6 +37,8 @@ class House:
     clock: FakeClock
     source: FakeSource
     channel: FakeChannel
+    others: dict[Source, FakeSource] = field(default_factory=dict)
+    """Further sources of the account, beside `source`, which is its order status."""
     metrics: Metrics = field(default_factory=Metrics)
     policy: PollingPolicy = field(default_factory=PollingPolicy)
     lanes: Lanes = field(default_factory=Lanes)
@@ -48,11 +50,15 @@ class House:
             new_id=lambda: uuid.uuid4().hex,
             livemode=lambda _: False,
         )
-        upstream = Upstream("shop", Source.ORDER, storage=self.storage, clock=self.clock, telling=telling)
+        feeds = {
+            each: Feed(
+                source, Upstream("shop", each, storage=self.storage, clock=self.clock, telling=telling)
+            )
+            for each, source in ({Source.ORDER: self.source} | self.others).items()
+        }
         return Poller(
             "shop",
-            source=self.source,
-            upstream=upstream,
+            feeds=feeds,
             limits=AccountLimits(requests_per_s=rate, max_concurrency=concurrency),
             storage=self.storage,
             recorder=Recorder(clock=self.clock, policy=self.policy, telling=telling, metrics=self.metrics),

@@ -47,9 +47,10 @@ class _DueLook(msgspec.Struct, array_like=True, gc=False):
     asked_at: int | None
     doubted_at: int | None
     failures: int
+    mandate_id: str | None
 
 
-_OF_WATCH = frozenset({"order_id", "routing_id", "registered_at"})
+_OF_WATCH = frozenset({"order_id", "routing_id", "registered_at", "mandate_id"})
 _read_due = msgspec.json.Decoder(list[_DueLook]).decode
 _DUE = in_one_row(
     select(
@@ -65,6 +66,7 @@ _DUE = in_one_row(
         looks.c.account == bindparam("account"),
         looks.c.next_poll_at <= bindparam("now", type_=Whole),
         looks.c.id.not_in(any_of("in_flight")),
+        looks.c.source.in_(any_of("sources")),
     )
     .order_by(looks.c.next_poll_at)
     .limit(bindparam("limit", type_=Whole))
@@ -116,13 +118,20 @@ def soonest(*instants: datetime | None) -> datetime | None:
 
 class Looks(Rows):
     async def due_looks(
-        self, account: str, *, now: datetime, limit: int, in_flight: Collection[int] = ()
+        self,
+        account: str,
+        *,
+        now: datetime,
+        limit: int,
+        in_flight: Collection[int] = (),
+        sources: Collection[Source] = tuple(Source),
     ) -> list[Look]:
         wanted = {
             "account": account,
             "now": to_ms(now),
             "limit": limit,
             "in_flight": as_parameter(list(in_flight)),
+            "sources": as_parameter(list(sources)),
         }
         rows = _read_due(await self._connection.scalar(_DUE, wanted))
         return [_look(account, row) for row in sorted(rows, key=_due_first)]
@@ -287,4 +296,5 @@ def _look(account: str, row: _DueLook) -> Look:
         _at(row.deadline_at),
         _at(row.asked_at),
         _at(row.doubted_at),
+        row.mandate_id,
     )

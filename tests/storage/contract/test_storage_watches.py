@@ -10,6 +10,7 @@ from notifier.domain.order import OrderKey, Phase, Source, WatchState
 from notifier.domain.snapshot import Reader
 from notifier.errors import Conflict, NotFound, StorageError
 from notifier.storage.records import LookOutcome
+from support.builders import a_credit
 
 KEY = OrderKey("ow1")
 
@@ -214,6 +215,26 @@ async def test_versions_are_taken_by_compare_and_set(storage, at):
         assert (await tx.snapshot_at(watch.id, 1)).snapshot == snapshot("NEW")
         with pytest.raises(NotFound):
             await tx.snapshot_at(watch.id, 3)
+
+
+async def test_looks_are_due_at_the_sources_that_are_asked_for(storage, at):
+    every = frozenset(Source)
+    await watched(storage, sources=every, mandate_id="m1")
+    assert {look.source for look in await due(storage, at())} == every
+    assert {look.mandate_id for look in await due(storage, at())} == {"m1"}
+    for source in Source:
+        assert [look.source for look in await due(storage, at(), sources=[source])] == [source]
+    others = await due(storage, at(), sources=[Source.ORDER, Source.MANDATE])
+    assert {look.source for look in others} == {Source.ORDER, Source.MANDATE}
+    assert await due(storage, at(), sources=[]) == []
+
+
+async def test_a_version_keeps_what_the_other_sources_had_said(storage, at):
+    watch = await watched(storage)
+    whole = replace(a_credit("Agreement Singed"), observed_at=at(1), beside=(snapshot(),))
+    async with storage.writing() as tx:
+        await tx.add_snapshot(watch, whole, observed_at=at(1), not_before=None)
+        assert (await tx.snapshot_at(watch.id)).snapshot == whole
 
 
 async def test_the_latest_snapshot_speaks_with_the_reader_of_its_look(storage, at):
