@@ -68,6 +68,14 @@ class WatchStore(Protocol):
         """Return watches in the order of their ids, which is the page's cursor; removed ones never."""
         ...
 
+    async def watches_of_mandate(self, account: str, mandate_id: str, *, limit: int = 50) -> list[Watch]:
+        """Return the newest watches that were registered with this mandate; removed ones never."""
+        ...
+
+    async def is_removed(self, account: str, order_key: OrderKey) -> bool:
+        """Return whether somebody removed this watch, so that only its tombstone is left."""
+        ...
+
     async def amend_watch(self, watch: Watch, *, now: datetime) -> Watch:
         """Write the members that people may change: state paused/active, tags, until_at, expect; re-due if active."""
         ...
@@ -83,9 +91,12 @@ class WatchStore(Protocol):
         """Settle, park or abandon: zero polls until somebody asks. Returns False when somebody already has."""
         ...
 
-    async def ask(self, account: str, order_key: OrderKey, *, now: datetime) -> Watch:
+    async def ask(
+        self, account: str, order_key: OrderKey, *, now: datetime, source: Source | None = None
+    ) -> Watch:
         """Make the watch's looks due now; revives ended ones, a paused one only remembers (6.14).
 
+        `source` narrows an active watch to that look, else to the order's, where it has one of them.
         Raises: NotFound.
         """
         ...
