@@ -5,22 +5,17 @@ from pathlib import Path
 from notifier.config.model import Config
 from notifier.errors import ConfigError, Problem
 from notifier.logs import get_logger
+from notifier.source.keys import key_problems
 
 log = get_logger(__name__)
 
 
 def supported(config: Config) -> Path:
-    """Return the database file, once nothing asks for what is not built.
+    """Return the database file, once nothing asks for what is not built and every account's keys can be used.
 
     Raises: ConfigError naming each setting.
     """
-    problems = [
-        Problem(
-            f"accounts.{name}.encryption", 'this version asks in plain only; set it to "none"', "unsupported"
-        )
-        for name, account in config.accounts.items()
-        if account.encryption != "none"
-    ]
+    problems = key_problems(config.accounts)
     path = config.storage.sqlite_path
     if path is None:
         problems.append(

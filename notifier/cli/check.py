@@ -63,6 +63,7 @@ async def examine(path: Path, *, online: bool) -> Report:
     directory = config.templates.directory if config else _directory(path)
     await _channels(report, config or Config(), directory, has_targets=config is not None)
     if config:
+        _keys(report, config)
         await _storage(report, config)
     if config and online:
         from notifier.cli.online import accounts, mail_server
@@ -80,6 +81,15 @@ def _exposed(config: "Config") -> list[Problem]:
     except ConfigError as error:
         return list(error.problems)
     return []
+
+
+def _keys(report: Report, config: "Config") -> None:
+    from notifier.source.keys import key_problems
+
+    for name, account in config.accounts.items():
+        if account.jwe_kid or account.jwe_private_keys or account.jwe_public_keys:
+            kids = sorted({*account.jwe_private_keys, *account.jwe_public_keys})
+            report.add(f"keys of account {name}: {', '.join(kids)}", key_problems({name: account}))
 
 
 def _directory(path: Path) -> Path | None:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from notifier.config.fields import Count, Date, NeededEnvName, Origin, Rate, SecretFile, Text
+from notifier.config.fields import Count, Date, KeyFiles, NeededEnvName, Origin, Rate, SecretFile, Text
 from notifier.config.secret import Secret
 from notifier.config.section import Section
 
@@ -55,8 +55,8 @@ class Account(Section):
     keep: tuple[Text, ...] = ()
     encryption: Literal["none", "jwe"] = "none"
     jwe_kid: Text | None = Field(default=None, validate_default=True)
-    jwe_private_key_file: SecretFile | None = Field(default=None, validate_default=True)
-    jwe_public_key_file: SecretFile | None = Field(default=None, validate_default=True)
+    jwe_private_key_file: KeyFiles | None = Field(default=None, validate_default=True)
+    jwe_public_key_file: KeyFiles | None = Field(default=None, validate_default=True)
     credit: Credit | None = None
     hints: Hints | None = None
 
@@ -72,9 +72,19 @@ class Account(Section):
         return self._secrets["api_key"]
 
     @property
-    def jwe_private_key(self) -> Secret | None:
-        return self._secrets.get("jwe_private_key")
+    def jwe_private_keys(self) -> dict[str, Secret]:
+        """Our own keys by kid, in PEM; a file that is no folder holds the one of `jwe_kid`."""
+        return self._keys("jwe_private_key")
 
     @property
-    def jwe_public_key(self) -> Secret | None:
-        return self._secrets.get("jwe_public_key")
+    def jwe_public_keys(self) -> dict[str, Secret]:
+        """The upstream's keys by kid, in PEM."""
+        return self._keys("jwe_public_key")
+
+    def _keys(self, name: str) -> dict[str, Secret]:
+        if name in self._secrets:
+            return {self.jwe_kid or "": self._secrets[name]}
+        before = f"{name}."
+        return {
+            key.removeprefix(before): text for key, text in self._secrets.items() if key.startswith(before)
+        }

@@ -39,6 +39,14 @@ def read_secret(path: Path) -> str:
     return text
 
 
+def read_secrets(path: Path) -> dict[str, str]:
+    """Return the texts of the `NAME.pem` files of a folder by NAME; ValueError as above, or when there is none."""
+    texts = {file.stem: read_secret(file) for file in sorted(path.glob("*.pem"))}
+    if not texts:
+        raise ValueError(f"folder {path} holds no file that ends in .pem")
+    return texts
+
+
 def _variable_set(name: str, info: ValidationInfo) -> str:
     if not environ_of(info.context).get(name):
         raise ValueError(f"environment variable {name} is not set")
@@ -47,6 +55,14 @@ def _variable_set(name: str, info: ValidationInfo) -> str:
 
 def _file_readable(path: Path) -> Path:
     read_secret(path)
+    return path
+
+
+def _keys_readable(path: Path) -> Path:
+    if path.is_dir():
+        read_secrets(path)
+    else:
+        read_secret(path)
     return path
 
 
@@ -116,6 +132,8 @@ EnvName = Annotated[Text, AfterValidator(_variable_set)]
 NeededEnvName = Annotated[EnvName | None, AfterValidator(_named), Field(validate_default=True)]
 """The same, and the secret must be given here or by the `*_file` declared before it."""
 SecretFile = Annotated[Path, AfterValidator(_file_readable)]
+KeyFiles = Annotated[Path, AfterValidator(_keys_readable)]
+"""A file that holds one key, or a folder of `NAME.pem` that holds several."""
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]

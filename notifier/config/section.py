@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationInfo, field_validator
 
-from notifier.config.fields import environ_of, read_secret
+from notifier.config.fields import environ_of, read_secret, read_secrets
 from notifier.config.secret import Secret
 
 
@@ -30,7 +30,10 @@ class Section(BaseModel):
         for field in type(self).model_fields:
             stem, _, kind = field.rpartition("_")
             named = getattr(self, field)
-            if kind == "file" and named:
+            if kind == "file" and named and named.is_dir():
+                for key, text in read_secrets(named).items():
+                    self._keep(f"{stem}.{key}", text)
+            elif kind == "file" and named:
                 self._keep(stem, read_secret(named))
             elif kind == "env" and isinstance(named, dict):
                 for key, variable in named.items():

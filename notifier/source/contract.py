@@ -20,6 +20,11 @@ class FailureReason(StrEnum):
     MALFORMED = "malformed"
     TOO_LARGE = "too_large"
     OTHER_ORDER = "other_order"
+    UNSEALED = "unsealed"
+    UNKNOWN_KEY = "unknown_key"
+    ALGORITHM = "algorithm"
+    TAMPERED = "tampered"
+    SIGNATURE = "signature"
     BAD_REQUEST = "bad_request"
     NOT_FOUND = "not_found"
     REFUSED = "refused"
@@ -36,6 +41,11 @@ TRANSIENT = frozenset(
         FailureReason.MALFORMED,
         FailureReason.TOO_LARGE,
         FailureReason.OTHER_ORDER,
+        FailureReason.UNSEALED,
+        FailureReason.UNKNOWN_KEY,
+        FailureReason.ALGORITHM,
+        FailureReason.TAMPERED,
+        FailureReason.SIGNATURE,
     }
 )
 """Failures that say something of the source's health; the others speak of one order or of our key."""

@@ -2,12 +2,14 @@
 
 import ssl
 import string
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from notifier.clock import Clock
@@ -16,6 +18,8 @@ from notifier.domain.change import SCHEMA
 from notifier.domain.order import OrderId
 from notifier.domain.snapshot import Reader
 from notifier.source.contract import Failure, FailureReason
+from notifier.source.envelope import opened, sealed
+from notifier.source.keys import keys_of
 from notifier.source.refusal import refusal, safe_request_id
 from notifier.source.wire import OrderAnswer, read
 
@@ -37,10 +41,15 @@ class Limits:
 
 
 _LIMITS = Limits()
+_UNSEALED = Failure(reason=FailureReason.UNSEALED, http_status=_OK, detail="neither encrypted nor signed")
 
 
 class OrderStatusSource:
-    """The order status of one account: `GET /orders/{order_id}` (juspay: express-checkout, order-status-api)."""
+    """The order status of one account: `GET /orders/{order_id}` (juspay: express-checkout, order-status-api).
+
+    With `encryption = "jwe"` it is `POST /v4/order-status` (juspay: jwejwt-encryption-guide), and a plain answer
+    is a failure: whoever wants it sealed must not be served less without a word.
+    """
 
     def __init__(
         self,
@@ -53,6 +62,9 @@ class OrderStatusSource:
         self._account_name = account_name
         self._merchant_id = account.merchant_id
         self._orders = URL(f"{account.base_url}/orders")
+        self._v4 = URL(f"{account.base_url}/v4/order-status")
+        self._keys = keys_of(account_name, account)
+        self._seal_with = self._keys if account.encryption == "jwe" else None
         self._fixed_routing = (
             None if account.routing_id in {"customer_id", "order_id"} else account.routing_id
         )
@@ -75,13 +87,10 @@ class OrderStatusSource:
         `routing_id` is the watch's own; without it the account's setting counts, and where that wants the customer,
         whom we do not know, the order's id stands in, as the upstream advises for guests.
         """
-        url = self._orders.joinpath(quote(order_id, safe=""), encoded=True)
         routing = routing_id or self._fixed_routing or order_id
         headers = {"x-routing-id": quote(routing, safe=_PRINTABLE, errors="replace")}
         try:
-            async with self._session.get(
-                url, headers=headers, allow_redirects=False, timeout=self._timeout
-            ) as response:
+            async with self._asked(order_id, headers) as response:
                 body = await _body(response, self._body_bytes)
         except TimeoutError:
             return Failure(reason=FailureReason.TIMEOUT)
@@ -91,12 +100,40 @@ class OrderStatusSource:
             return self._noted(refusal(response.status, body or b""), response)
         if body is None:
             return self._noted(Failure(reason=FailureReason.TOO_LARGE, http_status=_OK), response)
-        answer = read(body, order_id=order_id, merchant_id=self._merchant_id, reader=self._reader)
+        answer = self._answer(body, order_id)
         return answer if isinstance(answer, OrderAnswer) else self._noted(answer, response)
 
     async def close(self) -> None:
         """Give back connections."""
         await self._session.close()
+
+    def _asked(
+        self, order_id: OrderId, headers: dict[str, str]
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        if self._seal_with is None:
+            url = self._orders.joinpath(quote(order_id, safe=""), encoded=True)
+            return self._session.get(url, headers=headers, allow_redirects=False, timeout=self._timeout)
+        claims = msgspec.json.encode({"order_id": order_id})
+        return self._session.post(
+            self._v4,
+            data=sealed(claims, self._seal_with),
+            headers=headers | {"Content-Type": "application/json"},
+            allow_redirects=False,
+            timeout=self._timeout,
+        )
+
+    def _answer(self, body: bytes, order_id: OrderId) -> OrderAnswer | Failure:
+        """Read a plain body, and only what is no order is looked at again as an envelope: plain ones pay nothing."""
+        answer = self._read(body, order_id)
+        if isinstance(answer, OrderAnswer):
+            return answer if self._seal_with is None else _UNSEALED
+        plain = opened(body, self._keys)
+        if plain is None:
+            return answer
+        return plain if isinstance(plain, Failure) else self._read(plain, order_id)
+
+    def _read(self, body: bytes, order_id: OrderId) -> OrderAnswer | Failure:
+        return read(body, order_id=order_id, merchant_id=self._merchant_id, reader=self._reader)
 
     def _noted(self, failure: Failure, response: aiohttp.ClientResponse) -> Failure:
         asked_wait = response.headers.get("Retry-After") if failure.reason in _MAY_ASK_TO_WAIT else None
@@ -114,7 +151,10 @@ def order_status_source(
     clock: Clock,
     limits: Limits = _LIMITS,
 ) -> OrderStatusSource:
-    """Open the order status of one account; needs a running event loop."""
+    """Open the order status of one account; needs a running event loop.
+
+    Raises: ConfigError when the account's keys cannot be used.
+    """
     return OrderStatusSource(account_name, account_config, clock=clock, limits=limits)
 
 

@@ -188,14 +188,13 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
     money hang on them; any other such amount is unknown.
     """
     try:
-        plain = _opened(body)
-        if not plain.isascii():
-            plain.decode()  # the decoder does not look into the text of members that it skips
-        order = _DECODER.decode(plain)
+        if not body.isascii():
+            body.decode()  # the decoder does not look into the text of members that it skips
+        order = _DECODER.decode(body)
         echoed = order_id if order.order_id == order_id else text(order.order_id)
         status = text(order.status)
         if echoed is None or status is None or is_refusal(status):
-            return refusal(200, plain)
+            return refusal(200, body)
         merchant = text(order.merchant_id)
         is_other = echoed != order_id and order_key(echoed) != order_key(order_id)
         if is_other or merchant not in {None, merchant_id}:
@@ -210,11 +209,6 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
     except UNREADABLE:
         return Failure(reason=FailureReason.MALFORMED, http_status=200, detail="not the JSON of an order")
     return OrderAnswer(digest=digest, _order=order, _last_updated=last_updated, _reader=reader)
-
-
-def _opened(body: bytes) -> bytes:
-    """Return the plain JSON; the one place where an encrypted answer's envelope is to be opened."""
-    return body
 
 
 def _settle(order: _Order) -> None:

@@ -1,8 +1,11 @@
 from pathlib import Path
 
+import pytest
+
 from notifier.sandbox.serve import running
 from notifier.storage.engine import migrate
 from support.clock import FakeClock
+from support.keys import written
 
 
 def configured(text: str = "") -> None:
@@ -146,6 +149,31 @@ async def test_online_the_upstream_must_take_the_key(cli, monkeypatch):
         assert (ran.status, paths(ran)) == (2, ["accounts.shop.api_key"])
     ran = await cli("check", "--online", "--json")
     assert paths(ran) == ["accounts.shop.base_url"]
+
+
+def encrypted(folder: Path, url: str) -> None:
+    settings = "".join(f'{name} = "{value}"\n' for name, value in written(folder).items())
+    configured(ACCOUNT.format(url) + 'encryption = "jwe"\n' + settings)
+
+
+async def test_the_keys_of_encrypted_answers_are_named_by_kid(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("KEY", "k")
+    encrypted(tmp_path, "https://api.juspay.in")
+    ran = await cli("check")
+    assert (ran.status, ran.err) == (0, "")
+    assert "keys of account shop: key-1" in ran.out
+
+
+@pytest.mark.parametrize("more", [(), ("--online",)])
+async def test_a_key_that_cannot_serve_is_told_by_setting_and_file(cli, monkeypatch, tmp_path, more):
+    monkeypatch.setenv("KEY", "k")
+    encrypted(tmp_path, "http://127.0.0.1:1")
+    (tmp_path / "private.pem").write_text("-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----")
+    ran = await cli("check", "--json", *more)
+    (problem,) = ran.json["problems"]
+    assert (ran.status, problem["path"]) == (2, "accounts.shop.jwe_private_key_file")
+    assert f"file {tmp_path}/private.pem holds no private key" in problem["message"]
+    assert "hush" not in ran.out + ran.err
 
 
 MAIL = '[email]\nhost = "{}"\nport = {}\nsecurity = "none"\nfrom = "n@shop.example"\n'

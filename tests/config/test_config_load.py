@@ -159,9 +159,46 @@ def test_every_secret_of_an_account_is_at_hand(tmp_path):
     assert account.credit
     assert account.hints
     assert account.api_key == Secret(HUSH)
-    assert account.jwe_private_key == account.jwe_public_key == Secret("key from a file")
+    assert account.jwe_private_keys == account.jwe_public_keys == {"k": Secret("key from a file")}
     assert (account.credit.base_url, account.credit.api_key) == ("https://credit.example.com", Secret("c"))
     assert (account.hints.user, account.hints.password) == (Secret("u"), Secret("p"))
+
+
+def test_the_keys_for_encrypted_answers_may_lie_in_folders_by_kid(tmp_path):
+    for side in ("private", "public"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "notes.txt").write_text("not a key")
+        for kid in ("key_1", "key_2"):
+            (tmp_path / side / f"{kid}.pem").write_text(f"{side} {HUSH} {kid}\n")
+    settings = (
+        f'encryption = "jwe"\njwe_kid = "key_2"\njwe_private_key_file = "{tmp_path}/private"\n'
+        f'jwe_public_key_file = "{tmp_path}/public"\n'
+    )
+    account = loaded(tmp_path, ACCOUNT + settings).accounts["default"]
+    assert account.jwe_private_keys == {
+        "key_1": Secret(f"private {HUSH} key_1"),
+        "key_2": Secret(f"private {HUSH} key_2"),
+    }
+    assert account.jwe_public_keys["key_1"] == Secret(f"public {HUSH} key_1")
+    assert HUSH not in repr(account) + repr(account.jwe_private_keys)
+
+
+def test_a_folder_of_keys_must_hold_some_and_each_be_readable(tmp_path):
+    empty, broken = tmp_path / "empty", tmp_path / "broken"
+    empty.mkdir()
+    broken.mkdir()
+    (broken / "key_1.pem").write_text(" \n")
+    settings = f'jwe_kid = "k"\njwe_private_key_file = "{empty}"\njwe_public_key_file = "{broken}"\n'
+    assert messages(tmp_path, ACCOUNT + settings) == [
+        f"accounts.default.jwe_private_key_file: folder {empty} holds no file that ends in .pem",
+        f"accounts.default.jwe_public_key_file: file {broken}/key_1.pem is empty",
+    ]
+
+
+def test_only_keys_for_encrypted_answers_may_lie_in_a_folder(tmp_path):
+    settings = f'[accounts.default]\nmerchant_id = "acme"\napi_key_file = "{tmp_path}"\n'
+    (message,) = messages(tmp_path, settings)
+    assert message.startswith(f"accounts.default.api_key_file: file {tmp_path} cannot be read")
 
 
 def test_no_secret_shows_in_print_or_dump(tmp_path):
