@@ -116,9 +116,9 @@ class Counted:
             is_calm = not writer.locked() and readers._value == _READERS
             calm = calm + 1 if is_calm else 0
 
-    async def pass_time(self, seconds: float) -> None:
-        for _ in range(round(seconds * 2)):
-            await self._services.clock.advance(0.5)
+    async def pass_time(self, seconds: float, step: float = 0.5) -> None:
+        for _ in range(round(seconds / step)):
+            await self._services.clock.advance(step)
             await self.quiet()
 
 
