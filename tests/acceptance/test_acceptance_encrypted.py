@@ -9,6 +9,7 @@ from acceptance_home import eventually
 from acceptance_upstream import paid
 from aiohttp import web
 
+from notifier.errors import ConfigError
 from notifier.sandbox.serve import serving
 from support.envelope import answer, asked, body, encrypted, inner, signed
 from support.keys import key, written
@@ -48,6 +49,16 @@ async def test_an_order_of_an_encrypted_account_is_told(home, tmp_path):
         assert got.json()["data"]["order"]["amount"] == "386.00"
         await shop.good_looks("JP 1/é", 2)
         assert await shop.types() == ["order.charged"]
+
+
+async def test_the_daemon_does_not_start_on_keys_that_cannot_serve(home, tmp_path):
+    async with sealing(home, tmp_path):
+        (tmp_path / "public.pem").write_text("hello")
+        with pytest.raises(
+            ConfigError, match=r"accounts\.shop\.jwe_public_key_file: file .*public\.pem holds no"
+        ):
+            await home.running().__aenter__()
+    assert not home.database.exists()
 
 
 @pytest.mark.parametrize(
