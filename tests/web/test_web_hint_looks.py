@@ -1,6 +1,7 @@
 """A hint asks for one look: at once, joined by its repeats, and once more when it showed nothing (6.14)."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from hint_kit import basic, hooked, of_order, polling
 from notifier.domain.order import Source, WatchState, order_key
 from notifier.errors import StorageError
 from notifier.web.asking import Asking, Wish
+from support.clock import settle
 
 SHOP = "/v1/hints/juspay/shop"
 
@@ -114,6 +116,33 @@ async def test_ten_thousand_repeats_that_wait_together_are_one_transaction_and_o
     await seen.quiet()
     assert {watch.next_poll_at for watch in asked if watch} == {hinted.clock.now()}
     assert (storage.writes, seen.looks) == (1, 2)
+
+
+class SlowWrites:
+    """Takes an ask and holds it until the gate opens; it is its own transaction."""
+
+    def __init__(self):
+        self.writes, self.gate = 0, asyncio.Event()
+
+    @asynccontextmanager
+    async def writing(self):
+        self.writes += 1
+        yield self
+
+    async def ask(self, *_, **__):
+        await self.gate.wait()
+
+
+async def test_a_repeat_that_comes_once_the_first_is_being_written_is_written_itself(clock):
+    storage = SlowWrites()
+    asking, wish = Asking(storage, clock), Wish("shop", order_key("OW1"), Source.ORDER)
+    first = asyncio.create_task(asking.ask(wish))
+    await settle()
+    second = asyncio.create_task(asking.ask(wish))
+    await settle()
+    assert storage.writes == 2
+    storage.gate.set()
+    assert await asyncio.gather(first, second) == [None, None]
 
 
 async def test_repeats_while_nobody_polls_are_one_look(api, hint, hinted):
