@@ -12,23 +12,18 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the present instant, aware UTC, in whole milliseconds so that every store keeps it exactly."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds that never step back, for durations."""
-        ...
 
     def roll(self) -> float:
         """Return a number in [0, 1) for jitter."""
-        ...
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""
-        ...
 
     async def wait(self, event: asyncio.Event, timeout_s: float) -> bool:
         """Return True once the event is set, False when the time is over first."""
-        ...
 
 
 class SystemClock:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from yarl import URL
 
@@ -25,8 +26,10 @@ from notifier.domain.cadence import PollingPolicy
 from notifier.domain.order import Source
 from notifier.metrics import Metrics
 from notifier.source.contract import StatusSource
+from notifier.source.envelope import opened
 from notifier.source.http import order_status_source
 from notifier.source.hypercredit import hypercredit_source
+from notifier.source.keys import keys_of
 from notifier.source.mandate import mandate_source
 from notifier.storage.contract import Storage
 from notifier.storage.engine import open_storage
@@ -96,6 +99,11 @@ async def assembled(
             new_id=_new_id,
             new_secret=_new_secret,
             operator_key=config.server.api_key,
+            openers={
+                name: partial(opened, keys=keys_of(name, account))
+                for name, account in config.accounts.items()
+                if account.hints is not None
+            },
         )
         yield Daemon(
             config=config,

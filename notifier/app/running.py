@@ -84,7 +84,9 @@ def _first_lines(daemon: Daemon, url: str, play: Playground | None) -> list[str]
     lines = [f"notifier {__version__}"]
     if play:
         lines += play.first_lines()
-    lines.append(f"  REST      {url}  (status page at /, every call but /healthz and /readyz needs the key)")
+    lines.append(
+        f"  REST      {url}  (status page at /, every call but /healthz, /readyz and hints needs the key)"
+    )
     if daemon.generated_key is not None:
         kept = f"also in {play.key_file}" if play else "kept only as a hash: note it now"
         lines.append(f"  API key   {daemon.generated_key.reveal()}  (shown this once; {kept})")

@@ -32,7 +32,6 @@ def _without_effect(config: Config) -> list[str]:
     named = {"alerts": bool(config.alerts), "operators": config.operators.channel is not None}
     for name, account in config.accounts.items():
         named |= {
-            f"accounts.{name}.hints": account.hints is not None,
             f"accounts.{name}.keep": bool(account.keep),
         }
     return [setting for setting, is_given in named.items() if is_given]

@@ -51,35 +51,28 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """The word in subscriptions and the folder of its templates."""
-        ...
 
     @property
     def signs(self) -> bool:
         """Whether subscriptions of this channel get a signing secret."""
-        ...
 
     def check_target(self, target: str) -> None:
         """Accept a target that a user typed.
 
         Raises: InvalidValue naming `target`; ChannelMisconfigured when the channel cannot send at all.
         """
-        ...
 
     def shown_target(self, target: str) -> str:
         """Return the target as it may be read back: itself, or masked where it is a secret."""
-        ...
 
     def render(self, document: Mapping[str, Any], template: str | None) -> bytes:
         """Return the body that is frozen at the first attempt, from an event's document.
 
         Raises: TemplateError.
         """
-        ...
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Make one attempt. Bounded in time and bytes; whatever the target does is an outcome."""
-        ...
 
     async def close(self) -> None:
         """Give back connections."""
-        ...

@@ -1,8 +1,8 @@
 """The merchant accounts whose orders are watched."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from notifier.config.fields import Count, Date, KeyFiles, NeededEnvName, Origin, Rate, SecretFile, Text
 from notifier.config.secret import Secret
@@ -31,6 +31,12 @@ class Hints(Section):
     password_file: SecretFile | None = None
     password_env: NeededEnvName = None
     register_unknown: bool = False
+
+    @model_validator(mode="after")
+    def _the_user_ends_at_a_colon(self) -> Self:
+        if ":" in self.user.reveal():
+            raise ValueError("the user's name has a colon, which HTTP Basic cannot carry; choose another")
+        return self
 
     @property
     def user(self) -> Secret:

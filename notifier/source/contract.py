@@ -74,11 +74,9 @@ class Answer(Protocol):
 
         Equal digests under one reader mean equal snapshots; `last_updated` does not count.
         """
-        ...
 
     def snapshot(self) -> Snapshot:
         """Build the snapshot."""
-        ...
 
 
 class StatusSource(Protocol):
@@ -87,7 +85,6 @@ class StatusSource(Protocol):
     @property
     def reader(self) -> Reader:
         """With which eyes this source reads; stored with every snapshot."""
-        ...
 
     async def fetch(
         self, order_id: OrderId, *, routing_id: str | None = None, mandate_id: str | None = None
@@ -96,8 +93,6 @@ class StatusSource(Protocol):
 
         Bounded in time and bytes; follows no redirect; retries nothing.
         """
-        ...
 
     async def close(self) -> None:
         """Give back connections."""
-        ...

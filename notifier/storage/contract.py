@@ -45,15 +45,12 @@ class WatchStore(Protocol):
         Merging: sources and tags united, later `until_at`, given expect and routing_id replace; settled, not_found
         and abandoned become active; paused stays paused.
         """
-        ...
 
     async def watch(self, account: str, order_key: OrderKey) -> Watch:
         """Return one watch that is not removed; raises NotFound."""
-        ...
 
     async def watch_by_id(self, watch_id: int) -> Watch:
         """Return one watch, removed or not; raises NotFound."""
-        ...
 
     async def watches(
         self,
@@ -66,29 +63,33 @@ class WatchStore(Protocol):
         limit: int = 50,
     ) -> list[Watch]:
         """Return watches in the order of their ids, which is the page's cursor; removed ones never."""
-        ...
+
+    async def watches_of_mandate(self, account: str, mandate_id: str, *, limit: int = 50) -> list[Watch]:
+        """Return the newest watches that were registered with this mandate; removed ones never."""
+
+    async def is_removed(self, account: str, order_key: OrderKey) -> bool:
+        """Return whether somebody removed this watch, so that only its tombstone is left."""
 
     async def amend_watch(self, watch: Watch, *, now: datetime) -> Watch:
         """Write the members that people may change: state paused/active, tags, until_at, expect; re-due if active."""
-        ...
 
     async def remove_watch(self, account: str, order_key: OrderKey) -> None:
         """Stop polling and leave the tombstone. Deliveries owed still go.
 
         Raises: NotFound.
         """
-        ...
 
     async def end_watch(self, watch_id: int, state: WatchState, *, unless_asked_after: datetime) -> bool:
         """Settle, park or abandon: zero polls until somebody asks. Returns False when somebody already has."""
-        ...
 
-    async def ask(self, account: str, order_key: OrderKey, *, now: datetime) -> Watch:
+    async def ask(
+        self, account: str, order_key: OrderKey, *, now: datetime, source: Source | None = None
+    ) -> Watch:
         """Make the watch's looks due now; revives ended ones, a paused one only remembers (6.14).
 
+        `source` narrows an active watch to that look, else to the order's, where it has one of them.
         Raises: NotFound.
         """
-        ...
 
 
 class LookStore(Protocol):
@@ -104,27 +105,21 @@ class LookStore(Protocol):
         sources: Collection[Source] = tuple(Source),
     ) -> list[Look]:
         """Return looks of these sources due at `now`, longest due first, leaving out those in flight (look ids)."""
-        ...
 
     async def next_look_at(self, account: str, *, after: datetime) -> datetime | None:
         """Return when the first look due later than `after` is due."""
-        ...
 
     async def record_looks(self, outcomes: Sequence[LookOutcome], *, now: datetime) -> None:
         """Write what looks without a new version leave behind, all in one statement."""
-        ...
 
     async def look_state(self, look_id: int) -> LookState:
         """Return the wider part of a look."""
-        ...
 
     async def save_look_state(self, state: LookState) -> None:
         """Write the wider part of a look; `deadline_at` follows its deadlines, status and phase its watch."""
-        ...
 
     async def latest_snapshot(self, watch_id: int, source: Source) -> Snapshot | None:
         """Return the last snapshot of one source; its reader is the look's, which may have moved on without change."""
-        ...
 
     async def add_snapshot(
         self,
@@ -138,7 +133,6 @@ class LookStore(Protocol):
 
         Returns: the version. Raises: Conflict when another writer took it.
         """
-        ...
 
 
 class SnapshotStore(Protocol):
@@ -146,14 +140,12 @@ class SnapshotStore(Protocol):
 
     async def snapshots(self, watch_id: int, *, after: int = 0, limit: int = 50) -> list[StoredSnapshot]:
         """Return versions after `after`, oldest first."""
-        ...
 
     async def snapshot_at(self, watch_id: int, version: int | None = None) -> StoredSnapshot:
         """Return the order as of a version (the last one by default).
 
         Raises: NotFound.
         """
-        ...
 
 
 class EventStore(Protocol):
@@ -161,15 +153,12 @@ class EventStore(Protocol):
 
     async def next_sequences(self, account: str, count: int) -> range:
         """Take the account's next sequence numbers; they become visible with this transaction (6.20)."""
-        ...
 
     async def raise_counter(self, account: str, subject: str, subject_id: str) -> int:
         """Raise and return a subject's own counter, for events of no snapshot (6.3)."""
-        ...
 
     async def add_events(self, events: Sequence[tuple[Event, int]], watch_id: int | None) -> None:
         """Append events with their sequences. An id that is there already is a defect and raises Conflict."""
-        ...
 
     async def events(
         self,
@@ -181,11 +170,9 @@ class EventStore(Protocol):
         event_type: str | None = None,
     ) -> list[LoggedEvent]:
         """Return events after a sequence, in sequence."""
-        ...
 
     async def event(self, event_id: EventId) -> LoggedEvent:
         """Return one event; raises NotFound."""
-        ...
 
 
 class SubscriptionStore(Protocol):
@@ -198,23 +185,18 @@ class SubscriptionStore(Protocol):
 
         Raises: Conflict when its id or (account, name) is taken.
         """
-        ...
 
     async def subscription(self, account: str, subscription_id: SubscriptionId) -> Subscription:
         """Return one; raises NotFound."""
-        ...
 
     async def subscription_by_name(self, account: str, name: str) -> Subscription | None:
         """Return the one of that name, or None."""
-        ...
 
     async def subscriptions(self, account: str, *, after: str = "", limit: int = 50) -> list[Subscription]:
         """Return subscriptions in the order of their ids, which is the page's cursor."""
-        ...
 
     async def listening(self, account: str, order_key: OrderKey | None) -> list[Subscription]:
         """Return all subscriptions that may hear of this order: unbound ones and those bound to it."""
-        ...
 
     async def amend_subscription(
         self, subscription: Subscription, secrets: SubscriptionSecrets | None, *, now: datetime
@@ -223,11 +205,9 @@ class SubscriptionStore(Protocol):
 
         Paused or disabled makes what is pending held; active makes what is held pending again, in order (6.9).
         """
-        ...
 
     async def drop_held(self, subscription_id: SubscriptionId, *, now: datetime) -> int:
         """Cancel what is held, for `enable {"held": "drop"}`; return how many."""
-        ...
 
     async def remove_subscription(
         self, account: str, subscription_id: SubscriptionId, *, now: datetime
@@ -236,11 +216,9 @@ class SubscriptionStore(Protocol):
 
         Raises: NotFound.
         """
-        ...
 
     async def secrets(self, subscription_id: SubscriptionId) -> SubscriptionSecrets:
         """Return the unsealed part."""
-        ...
 
 
 class DeliveryStore(Protocol):
@@ -248,7 +226,6 @@ class DeliveryStore(Protocol):
 
     async def owe(self, deliveries: Sequence[NewDelivery], *, now: datetime, lanes: Lanes) -> None:
         """Add deliveries; one waits for the earlier ones of its lane (6.11). One for the same pair is a defect."""
-        ...
 
     async def due_deliveries(
         self, *, now: datetime, limit: int, lanes: Lanes, busy: Collection[SubscriptionId] = ()
@@ -257,11 +234,9 @@ class DeliveryStore(Protocol):
 
         Longest due first; those of busy subscriptions are left out.
         """
-        ...
 
     async def next_delivery_at(self, *, busy: Collection[SubscriptionId] = ()) -> datetime | None:
         """Return when the next pending delivery comes due (or its lease runs out)."""
-        ...
 
     async def claim(self, claims: Sequence[Claim]) -> dict[DeliveryId, int]:
         """Hold deliveries for one attempt each: conditional on state, attempt count and lease.
@@ -270,7 +245,6 @@ class DeliveryStore(Protocol):
 
         Returns: the sequence of each delivery that was won.
         """
-        ...
 
     async def record_attempts(
         self,
@@ -280,15 +254,12 @@ class DeliveryStore(Protocol):
         lanes: Lanes,
     ) -> None:
         """Write attempts and what became of deliveries whose claim still holds; lets the next of the lane go."""
-        ...
 
     async def release_claims(self, *, now: datetime) -> int:
         """Give back every claim: right only where one process owns the database and has just started."""
-        ...
 
     async def expire_deliveries(self, *, now: datetime, lanes: Lanes, limit: int = 500) -> int:
         """End what is still owed at its expiry; return how many."""
-        ...
 
     async def deliveries(
         self,
@@ -302,15 +273,12 @@ class DeliveryStore(Protocol):
         limit: int = 50,
     ) -> tuple[list[DeliveryView], int | None]:
         """Return a page, newest first, and the cursor of the next one (pass it as `after`; 0 starts)."""
-        ...
 
     async def delivery(self, account: str, delivery_id: DeliveryId) -> DeliveryView:
         """Return one; raises NotFound."""
-        ...
 
     async def attempts(self, delivery_id: DeliveryId) -> list[AttemptRecord]:
         """Return a delivery's attempts, first to last."""
-        ...
 
 
 class HealthStore(Protocol):
@@ -318,42 +286,33 @@ class HealthStore(Protocol):
 
     async def source_health(self, account: str, source: Source) -> SourceHealth:
         """Return how a source stands; OK when nothing is known."""
-        ...
 
     async def save_source_health(self, health: SourceHealth) -> None:
         """Write how a source stands."""
-        ...
 
     async def api_key(self, digest: bytes) -> str | None:
         """Return the name of the key with this SHA-256, or None."""
-        ...
 
     async def has_api_key(self) -> bool:
         """Return whether any key is kept."""
-        ...
 
     async def add_api_key(self, digest: bytes, name: str, *, now: datetime) -> None:
         """Keep a key's digest; the key itself is never stored."""
-        ...
 
     async def remembered_answer(self, key: str, route: str, account: str) -> RememberedAnswer | None:
         """Return the answer once given to this Idempotency-Key."""
-        ...
 
     async def remember_answer(self, answer: RememberedAnswer, *, now: datetime) -> None:
         """Keep an answer.
 
         Raises: Conflict when the key was used meanwhile.
         """
-        ...
 
     async def shift_due(self, by: timedelta) -> None:
         """Move every due time and lease, after the wall clock stepped against the monotonic one (6.19)."""
-        ...
 
     async def counts(self) -> dict[str, int]:
         """Return row counts for people and gauges: `watches.<state>`, `deliveries.<state>`, `events`, `snapshots`."""
-        ...
 
     async def prune(
         self, *, before: datetime, answers_before: datetime, now: datetime, limit: int = 1000
@@ -362,7 +321,6 @@ class HealthStore(Protocol):
 
         Never a tombstone, nothing owed, never the last snapshot of a source. Returns: how many rows went.
         """
-        ...
 
 
 class Transaction(
@@ -377,19 +335,15 @@ class Storage(Protocol):
     @property
     def signals(self) -> Signals:
         """Wake-ups."""
-        ...
 
     def writing(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction that may write; one at a time on SQLite. Commits at the end of the block.
 
         Raises: StorageError when the database is out of reach.
         """
-        ...
 
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a read-only transaction that sees one state of the database; writing in it fails."""
-        ...
 
     async def close(self) -> None:
         """Close every connection; nothing keeps the process alive afterwards."""
-        ...

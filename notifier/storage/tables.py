@@ -101,6 +101,8 @@ watches = _table(
     Index("watches_status", "account", "status", "id"),
 )
 
+_index("watches_mandate", watches.c.account, watches.c.mandate_id, where=watches.c.mandate_id.is_not(None))
+
 # The tags of `watches` once more, to be searched.
 watch_tags = _table(
     "watch_tags",

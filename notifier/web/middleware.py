@@ -86,7 +86,7 @@ def _is_open(request: web.Request) -> bool:
     if request.path in request.app[OPEN_TO_LOCALS]:
         is_forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via"))
         return request.host.rpartition(":")[0] in _LOCAL_NAMES and not is_forwarded
-    return request.path in request.app[KEYLESS]
+    return request.path in request.app[KEYLESS] or _route_of(request) in request.app[KEYLESS]
 
 
 async def _has_key(request: web.Request) -> bool:
@@ -111,7 +111,7 @@ def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
         413: "the body is too large",
     }
     detail = details.get(error.status, error.text or error.reason)
-    headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+    headers = {name: error.headers[name] for name in ("Allow", "WWW-Authenticate") if name in error.headers}
     code = error.reason.lower().replace(" ", "_")
     return answer(error.status, detail, code=code, request_id=request[_ID], headers=headers)
 

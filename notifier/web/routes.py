@@ -3,10 +3,11 @@
 from aiohttp.web import StreamResponse
 
 from notifier.errors import NotFound
-from notifier.web import bulk, deliveries, events, health, orders, page, subscriptions, watches
-from notifier.web.routing import NDJSON_TYPES, Answer, Call, Handler, Route
+from notifier.web import bulk, deliveries, events, health, hints, orders, page, subscriptions, watches
+from notifier.web.routing import ANY_TYPE, NDJSON_TYPES, Answer, Call, Handler, Route
 from notifier.web.shapes import (
     AccountQuery,
+    AnyQuery,
     DeliveryQuery,
     EventQuery,
     Held,
@@ -22,6 +23,7 @@ from notifier.web.shapes import (
 
 _WATCH = "/v1/watches/{order_id}"
 _ORDER = "/v1/orders/{order_id}"
+_HINTS = "/v1/hints/juspay"
 _SUBSCRIPTION = "/v1/subscriptions/{id}"
 
 
@@ -62,6 +64,8 @@ ROUTES = (
     Route("GET", "/v1/events/{id}", events.read, AccountQuery),
     Route("GET", "/v1/deliveries", deliveries.index, DeliveryQuery),
     Route("GET", "/v1/deliveries/{id}", deliveries.read, AccountQuery),
+    Route("POST", _HINTS, hints.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
+    Route("POST", f"{_HINTS}/{{account}}", hints.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
     Route("GET", "/healthz", health.healthz, is_keyless=True),
     Route("GET", "/readyz", health.readyz, success=(200, 503), is_keyless=True),
     Route("GET", "/metrics", health.metrics),

@@ -17,6 +17,8 @@ from notifier.web.shapes import AccountQuery, Query, Scoped
 
 JSON_TYPES = frozenset({"application/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+ANY_TYPE: frozenset[str] = frozenset()
+"""The handler reads the body itself, whatever it calls itself."""
 _ID_SEGMENT = 3
 
 
@@ -121,7 +123,7 @@ def endpoint(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
     """Return the route's handler as the server calls it."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if request.can_read_body and request.content_type not in route.takes:
+        if request.can_read_body and route.takes and request.content_type not in route.takes:
             raise web.HTTPUnsupportedMediaType(text=f"send {' or '.join(sorted(route.takes))}")
         query = _parse_query(route.query, request)
         raw = await request.read() if route.takes is JSON_TYPES else b""

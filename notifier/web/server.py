@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from yarl import URL
 
+from notifier.web.asking import Asking
+from notifier.web.hints import ASKING
 from notifier.web.middleware import KEYLESS, OPEN_TO_LOCALS, guarded, mark, refusing, watched
 from notifier.web.routes import ROUTES
 from notifier.web.routing import endpoint
@@ -21,6 +23,7 @@ def application(services: Services) -> web.Application:
     paths = {route.path for route in ROUTES if route.is_keyless}
     app[KEYLESS] = frozenset(paths)
     app[OPEN_TO_LOCALS] = frozenset({"/"} if services.config.server.is_loopback else ())
+    app[ASKING] = Asking(services.storage, services.clock)
     app.on_response_prepare.append(mark)
     for route in ROUTES:
         if route.path == "/metrics" and not services.config.metrics.enabled:

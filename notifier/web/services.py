@@ -1,7 +1,7 @@
 """What the web is given to work with, all at once and by the one who starts it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -10,6 +10,7 @@ from notifier.clock import Clock
 from notifier.config.model import Config
 from notifier.config.secret import Secret
 from notifier.metrics import Metrics
+from notifier.source.hint import Opener
 from notifier.storage.contract import Storage
 
 
@@ -32,6 +33,8 @@ class Services:
     """Return a fresh signing secret, `whsec_...`."""
     operator_key: Secret | None = None
     """The configured admin key; keys kept in storage count beside it."""
+    openers: Mapping[str, Opener] = field(default_factory=dict)
+    """By account, how its webhooks are opened where they come encrypted."""
 
 
 SERVICES = web.AppKey("services", Services)

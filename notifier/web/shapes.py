@@ -263,6 +263,12 @@ class Query(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+class AnyQuery(Query):
+    """The query of a call whose caller is not ours to teach: it is not looked at."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
 class AccountQuery(Query):
     """The query of calls about one thing of one account."""
 

@@ -10,8 +10,6 @@ class Worker(Protocol):
     @property
     def name(self) -> str:
         """The word in logs, metrics and `/readyz`."""
-        ...
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish what is in flight and return."""
-        ...

@@ -286,3 +286,13 @@ def test_nothing_changes_after_loading(tmp_path):
     config = loaded(tmp_path, "")
     with pytest.raises(ValueError, match="frozen"):
         config.server.port = 1
+
+
+def test_a_user_of_hints_that_basic_auth_cannot_carry_is_refused(tmp_path):
+    text = ACCOUNT + '[accounts.default.hints]\nuser_env = "USER"\npassword_env = "PASSWORD"\n'
+    with pytest.raises(
+        ConfigError, match=r"^accounts\.default\.hints: .*the user's name has a colon"
+    ) as caught:
+        loaded(tmp_path, text, USER="quiet:one", PASSWORD="a:b")
+    assert "quiet" not in str(caught.value)
+    assert loaded(tmp_path, text, USER="quiet", PASSWORD="a:b").accounts["default"].hints

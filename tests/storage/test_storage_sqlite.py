@@ -108,6 +108,13 @@ def plan_with(plans, *words):
     return steps
 
 
+async def test_watches_of_a_mandate_are_found_by_their_partial_index(sqlite_storage):
+    async with plans_of(sqlite_storage) as plans, sqlite_storage.reading() as tx:
+        await tx.watches_of_mandate("main", "m1")
+    steps = plan_with(plans, "mandate_id = ")
+    assert any("watches_mandate (account=? AND mandate_id=?)" in step for step in steps)
+
+
 async def test_looks_are_found_by_their_partial_index(sqlite_storage, at):
     async with plans_of(sqlite_storage) as plans, sqlite_storage.reading() as tx:
         await tx.due_looks("main", now=at(), limit=5, in_flight={1})

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Select, bindparam, case, delete, exists, func, insert, literal, select, update
 
 from notifier.domain.cadence import Why
 from notifier.domain.order import OrderKey, Phase, Source, WatchState, order_key
@@ -95,6 +95,16 @@ class Watches(Rows):
         ids = page.order_by(watches.c.id).limit(limit)
         return _folded(await self._connection.execute(_WATCH.where(watches.c.id.in_(ids))))
 
+    async def watches_of_mandate(self, account: str, mandate_id: str, *, limit: int = 50) -> list[Watch]:
+        named = (watches.c.account == account, watches.c.mandate_id == mandate_id)
+        ids = select(watches.c.id).where(*named, watches.c.state != WatchState.REMOVED)
+        newest = ids.order_by(watches.c.id.desc()).limit(limit)
+        return _folded(await self._connection.execute(_WATCH.where(watches.c.id.in_(newest))))
+
+    async def is_removed(self, account: str, order_key: OrderKey) -> bool:
+        found = await self._find(account, order_key)
+        return found is not None and found.state is WatchState.REMOVED
+
     async def amend_watch(self, watch: Watch, *, now: datetime) -> Watch:
         old = await self.watch(watch.account, watch.order_key)
         new = replace(old, state=watch.state, tags=watch.tags, until_at=watch.until_at, expect=watch.expect)
@@ -117,13 +127,18 @@ class Watches(Rows):
             await self._unschedule(watch_id)
         return is_over
 
-    async def ask(self, account: str, order_key: OrderKey, *, now: datetime) -> Watch:
+    async def ask(
+        self, account: str, order_key: OrderKey, *, now: datetime, source: Source | None = None
+    ) -> Watch:
         old = await self.watch(account, order_key)
         if old.state in _ALIVE_AGAIN:
-            registered_at = now if old.state in _ENDED else old.registered_at
+            is_revived = old.state in _ENDED
+            registered_at = now if is_revived else old.registered_at
             new = replace(old, state=WatchState.ACTIVE, registered_at=registered_at)
             await self._write(old, new)
-            await self._schedule(new, now, why=Why.ASKED, asked_at=now)
+            await self._schedule(
+                new, now, why=Why.ASKED, asked_at=now, only=None if is_revived else _best(source, old.sources)
+            )
         else:
             remembered = update(looks).where(looks.c.watch_id == old.id).values(asked_at=now)
             await self._connection.execute(remembered)
@@ -223,20 +238,32 @@ class Watches(Rows):
         ]
         await self._each(_ADD_LOOK, rows)
 
-    async def _schedule(self, watch: Watch, now: datetime, *, why: Why, asked_at: datetime | None) -> None:
-        """Make the looks of an active watch due now; those of a paused one only remember that somebody asked."""
+    async def _schedule(
+        self, watch: Watch, now: datetime, *, why: Why, asked_at: datetime | None, only: Source | None = None
+    ) -> None:
+        """Make the looks of an active watch (or `only` one) due; those of a paused one remember that somebody asked.
+
+        A look that is due already keeps its place in the line, however often somebody asks.
+        """
         is_active = watch.state is WatchState.ACTIVE
         due = update(looks).where(looks.c.watch_id == watch.id)
+        if only is not None:
+            due = due.where(looks.c.source == only)
+        due_at = looks.c.next_poll_at
+        at = case((due_at < now, due_at), else_=literal(now, due_at.type)) if is_active else None
         await self._connection.execute(
-            due.values(
-                next_poll_at=now if is_active else None, why=why if is_active else None, asked_at=asked_at
-            )
+            due.values(next_poll_at=at, why=why if is_active else None, asked_at=asked_at)
         )
         self.woken.looks |= is_active
 
     async def _unschedule(self, watch_id: int) -> None:
         stop = update(looks).where(looks.c.watch_id == watch_id)
         await self._connection.execute(stop.values(next_poll_at=None, why=None, asked_at=None))
+
+
+def _best(source: Source | None, sources: frozenset[Source]) -> Source | None:
+    """Return the one source to ask: the one that is meant, else the order's, else None, which means all."""
+    return next((each for each in (source, Source.ORDER) if source and each in sources), None)
 
 
 def _risen(old: Watch, wish: Registration, now: datetime) -> Watch:
@@ -274,7 +301,7 @@ def _merged(old: Watch, wish: Registration, now: datetime) -> Watch:
         mandate_id=wish.mandate_id or old.mandate_id,
         # A grace for orders that the upstream does not know yet begins anew.
         registered_at=now if is_revived else old.registered_at,
-        next_poll_at=None if is_paused else now,
+        next_poll_at=None if is_paused else min(old.next_poll_at or now, now),
         next_poll_why=None if is_paused else Why.REGISTERED,
     )
 

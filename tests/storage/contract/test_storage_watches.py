@@ -151,6 +151,71 @@ async def test_a_request_during_a_look_owes_one_more(storage, at):
     assert (watch.polls, watch.failures, watch.last_error, watch.last_polled_at) == (2, 2, "timeout", at(3))
 
 
+async def test_asking_again_and_again_keeps_a_due_look_its_place_in_the_line(storage, at):
+    await watched(storage)
+    await watched(storage, "OW2", now=at(1))
+    for second in range(5, 9):
+        async with storage.writing() as tx:
+            await tx.ask("main", KEY, now=at(second))
+    assert [look.order_id for look in await due(storage, at(9))] == ["OW1", "OW2"]
+    [look, _] = await due(storage, at(9))
+    assert (look.next_poll_at, look.asked_at) == (at(0), at(8))
+
+
+@pytest.mark.parametrize(
+    ("sources", "meant", "asked"),
+    [
+        ({Source.ORDER, Source.MANDATE}, Source.MANDATE, {Source.MANDATE}),
+        ({Source.ORDER, Source.HYPERCREDIT}, Source.MANDATE, {Source.ORDER}),
+        ({Source.HYPERCREDIT}, Source.ORDER, {Source.HYPERCREDIT}),
+        ({Source.ORDER, Source.MANDATE}, None, {Source.ORDER, Source.MANDATE}),
+    ],
+)
+async def test_asking_for_one_source_leaves_the_others_as_they_are(storage, at, sources, meant, asked):
+    await watched(storage, sources=frozenset(sources))
+    for look in await due(storage, at(0)):
+        await record(storage, look, started_at=at(0), next_poll_at=at(1000))
+    async with storage.writing() as tx:
+        await tx.ask("main", KEY, now=at(5), source=meant)
+    assert {look.source for look in await due(storage, at(5))} == asked
+
+
+async def test_asking_one_source_of_an_ended_watch_revives_them_all(storage, at):
+    watch = await watched(storage, sources=frozenset({Source.ORDER, Source.MANDATE}))
+    async with storage.writing() as tx:
+        await tx.end_watch(watch.id, WatchState.SETTLED, unless_asked_after=at(1))
+        await tx.ask("main", KEY, now=at(5), source=Source.MANDATE)
+    assert len(await due(storage, at(5))) == 2
+
+
+async def test_a_mandate_finds_the_watches_that_name_it_but_removed_ones(storage, at):
+    for name, members in {
+        "OW1": {"mandate_id": "m1"},
+        "OW2": {"mandate_id": "m2"},
+        "OW3": {"mandate_id": "m1"},
+        "OW4": {"mandate_id": "m1", "account": "other"},
+        "OW5": {},
+        "OW6": {"mandate_id": "m1"},
+    }.items():
+        await watched(storage, name, **members)
+    async with storage.writing() as tx:
+        await tx.remove_watch("main", OrderKey("ow6"))
+    async with storage.reading() as tx:
+        found = await tx.watches_of_mandate("main", "m1")
+        assert [watch.order_id for watch in found] == ["OW1", "OW3"]
+        assert [watch.order_id for watch in await tx.watches_of_mandate("main", "m1", limit=1)] == ["OW3"]
+        assert await tx.watches_of_mandate("main", "M1") == []
+
+
+async def test_only_a_tombstone_is_removed(storage, at):
+    await watched(storage)
+    async with storage.writing() as tx:
+        assert not await tx.is_removed("main", KEY)
+        assert not await tx.is_removed("main", OrderKey("never-seen"))
+        await tx.remove_watch("main", KEY)
+        assert await tx.is_removed("main", KEY)
+
+
 async def test_a_watch_paused_during_a_look_stays_unscheduled(storage, at):
     watch = await watched(storage)
     [look] = await due(storage, at(1))
