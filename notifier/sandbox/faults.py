@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from notifier.sandbox import answers
+from notifier.sandbox.calls import answers
 from notifier.sandbox.frame import Json
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from notifier.clock import Clock, SystemClock
+from notifier.sandbox.calls.routes import application
 from notifier.sandbox.mailbox import Mailbox
 from notifier.sandbox.receiver import Receiver
-from notifier.sandbox.upstream import application
 from notifier.sandbox.world import CREDIT_KEY, KEY, MERCHANT_ID, Sandbox
 
 _SHUTDOWN_S = 1.0

@@ -11,12 +11,12 @@ from typing import Any
 from notifier.clock import Clock
 from notifier.domain.instant import from_ms, to_ms
 from notifier.errors import InvalidValue
-from notifier.sandbox.body import order_body
-from notifier.sandbox.chance import random_life
+from notifier.sandbox.bodies.order import order_body
 from notifier.sandbox.faults import Faults
 from notifier.sandbox.frame import Frame
-from notifier.sandbox.scenario import Life, Look, Method, RefundOutcome, Step, refund_steps
-from notifier.sandbox.scripts import SCRIPTS, Script, script_for_amount
+from notifier.sandbox.lives.chance import random_life
+from notifier.sandbox.lives.scenario import Life, Look, Method, RefundOutcome, Step, refund_steps
+from notifier.sandbox.lives.scripts import SCRIPTS, Script, script_for_amount
 
 MERCHANT_ID = "sandboxmart"
 KEY = "sandbox-key"

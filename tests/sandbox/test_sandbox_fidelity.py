@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from notifier.sandbox.body import order_body
-from notifier.sandbox.chance import random_life
+from notifier.sandbox.bodies.order import order_body
 from notifier.sandbox.frame import Frame, number
-from notifier.sandbox.scenario import Method
-from notifier.sandbox.scripts import SCRIPTS
+from notifier.sandbox.lives.chance import random_life
+from notifier.sandbox.lives.scenario import Method
+from notifier.sandbox.lives.scripts import SCRIPTS
 from support.clock import START
 
 FRAME = Frame(merchant_id="sandboxmart", created_at=START)

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from notifier.sandbox.chance import random_life
-from notifier.sandbox.scenario import Life, RefundOutcome, Step, course, refund_steps
-from notifier.sandbox.scripts import SCRIPTS, script_for_amount
+from notifier.sandbox.lives.chance import random_life
+from notifier.sandbox.lives.scenario import Life, RefundOutcome, Step, course, refund_steps
+from notifier.sandbox.lives.scripts import SCRIPTS, script_for_amount
 
 
 def statuses(life: Life) -> list[str]:

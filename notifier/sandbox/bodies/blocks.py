@@ -2,7 +2,7 @@
 
 from notifier.domain.instant import to_ms
 from notifier.sandbox.frame import Frame, Json, number
-from notifier.sandbox.scenario import FAILED, PAID, Life, Look, Method, Refund, tag
+from notifier.sandbox.lives.scenario import FAILED, PAID, Life, Look, Method, Refund, tag
 
 _CREDIT_S = 7 * 86400.0
 _MANDATE_S = 5 * 365 * 86400

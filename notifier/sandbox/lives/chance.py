@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping
 from typing import TypeVar
 
-from notifier.sandbox.scenario import FAILED, Life, Method, RefundOutcome, course, refunded
+from notifier.sandbox.lives.scenario import FAILED, Life, Method, RefundOutcome, course, refunded
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 from aiohttp import web
 
 from notifier.errors import InvalidValue
-from notifier.sandbox import answers
-from notifier.sandbox.controls import control_routes
+from notifier.sandbox.calls import answers
+from notifier.sandbox.control.api import control_routes
 from notifier.sandbox.faults import FaultKind, answer_instead, distort
 from notifier.sandbox.frame import Json
 from notifier.sandbox.world import Order, Sandbox, hundredths

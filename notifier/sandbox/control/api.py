@@ -10,7 +10,7 @@ from aiohttp import web
 from notifier.errors import InvalidValue
 from notifier.sandbox.faults import Fault
 from notifier.sandbox.frame import Json, number
-from notifier.sandbox.scenario import Method, RefundOutcome, Step
+from notifier.sandbox.lives.scenario import Method, RefundOutcome, Step
 from notifier.sandbox.world import Order, Sandbox, hundredths
 
 T = TypeVar("T")

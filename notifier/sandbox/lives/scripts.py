@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from notifier.sandbox.scenario import Life, Method, RefundOutcome, Step, course, refunded
+from notifier.sandbox.lives.scenario import Life, Method, RefundOutcome, Step, course, refunded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from notifier.domain.instant import to_ms
-from notifier.sandbox.blocks import mandate_block, offer_rows, refund_row
+from notifier.sandbox.bodies.blocks import mandate_block, offer_rows, refund_row
+from notifier.sandbox.bodies.rails import NO_REASON, RAILS, REASONS, instrument
 from notifier.sandbox.frame import Frame, Json, number
-from notifier.sandbox.rails import NO_REASON, RAILS, REASONS, instrument
-from notifier.sandbox.scenario import FAILED, ON_THE_PAGE, PAID, UNTRIED, Life, Look, Method, tag
+from notifier.sandbox.lives.scenario import FAILED, ON_THE_PAGE, PAID, UNTRIED, Life, Look, Method, tag
 
 STATUS_IDS: Mapping[str, int] = {
     "CREATED": 1,

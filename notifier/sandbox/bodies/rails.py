@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifier.sandbox.frame import Json
-from notifier.sandbox.scenario import ON_THE_PAGE, Life, Look, Method, tag
+from notifier.sandbox.lives.scenario import ON_THE_PAGE, Life, Look, Method, tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
