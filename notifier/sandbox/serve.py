@@ -8,6 +8,7 @@ from aiohttp import web
 
 from notifier.clock import Clock, SystemClock
 from notifier.sandbox.calls.routes import application
+from notifier.sandbox.jose import Keys
 from notifier.sandbox.mailbox import Mailbox
 from notifier.sandbox.receiver import Receiver
 from notifier.sandbox.world import CREDIT_KEY, KEY, MERCHANT_ID, Sandbox
@@ -17,7 +18,7 @@ _SHUTDOWN_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where to listen (port 0: any free one) and how the sandbox lives."""
+    """Where to listen (port 0: any free one) and how the sandbox lives; `keys` switch encryption on."""
 
     host: str = "127.0.0.1"
     upstream_port: int = 0
@@ -28,6 +29,7 @@ class Settings:
     credit_key: str = CREDIT_KEY
     speed: float = 1
     seed: int = 0
+    keys: Keys | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ async def running(settings: Settings | None = None, *, clock: Clock | None = Non
         credit_key=settings.credit_key,
         speed=settings.speed,
         seed=settings.seed,
+        keys=settings.keys,
     )
     receiver = Receiver(clock)
     mailbox = Mailbox(clock)
@@ -74,10 +77,11 @@ async def running(settings: Settings | None = None, *, clock: Clock | None = Non
     async with AsyncExitStack() as stack:
         stack.push_async_callback(mailbox.stop)
         smtp_port = await mailbox.start(host, settings.smtp_port)
+        sandbox.pages = await stack.enter_async_context(
+            serving(application(sandbox), host=host, port=settings.upstream_port)
+        )
         yield World(
-            upstream_url=await stack.enter_async_context(
-                serving(application(sandbox), host=host, port=settings.upstream_port)
-            ),
+            upstream_url=sandbox.pages,
             receiver_url=await stack.enter_async_context(
                 serving(receiver.application(), host=host, port=settings.receiver_port)
             ),

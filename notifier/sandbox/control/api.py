@@ -9,9 +9,11 @@ from aiohttp import web
 
 from notifier.errors import InvalidValue
 from notifier.sandbox.faults import Fault
-from notifier.sandbox.frame import Json, number
+from notifier.sandbox.frame import Json, hundredths, number
+from notifier.sandbox.lives.moves import Move, Part, moves
 from notifier.sandbox.lives.scenario import Method, RefundOutcome, Step
-from notifier.sandbox.world import Order, Sandbox, hundredths
+from notifier.sandbox.manners import Manners
+from notifier.sandbox.world import Order, Sandbox
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,6 +43,8 @@ class NewOrder(_Body):
     method: Method | None = None
     script: str | None = None
     steps: list[NewStep] | None = None
+    registers_mandate: bool = False
+    given: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class NewRefund(_Body):
@@ -58,6 +62,17 @@ class NewStatus(_Body):
     mandate_status: str | None = None
 
 
+class NewMove(_Body):
+    """What shall happen now; `id` is that of the refund, or the number of the application."""
+
+    part: Part
+    to: str
+    id: str = ""
+
+    def as_move(self) -> Move:
+        return Move(part=self.part, id=self.id, to=self.to)
+
+
 def control_routes(sandbox: Sandbox) -> list[web.RouteDef]:
     """Return the controls; they need no key, the sandbox binds loopback."""
     controls = _Controls(sandbox)
@@ -66,6 +81,11 @@ def control_routes(sandbox: Sandbox) -> list[web.RouteDef]:
         web.post("/sandbox/orders", _telling(controls.open_order)),
         web.post("/sandbox/orders/{order_id}/refunds", _telling(controls.refund)),
         web.post("/sandbox/orders/{order_id}/status", _telling(controls.set_status)),
+        web.get("/sandbox/orders/{order_id}", _telling(controls.show)),
+        web.post("/sandbox/orders/{order_id}/moves", _telling(controls.move)),
+        web.post("/sandbox/orders/{order_id}/next", _telling(controls.hurry)),
+        web.get("/sandbox/manners", _telling(controls.show_manners)),
+        web.post("/sandbox/manners", _telling(controls.set_manners)),
         web.get("/sandbox/faults", _telling(controls.list_faults)),
         web.post("/sandbox/faults", _telling(controls.add_fault)),
         web.delete("/sandbox/faults", _telling(controls.clear_faults)),
@@ -88,6 +108,8 @@ class _Controls:
             method=wanted.method,
             script=wanted.script,
             steps=None if wanted.steps is None else [step.as_step() for step in wanted.steps],
+            registers_mandate=wanted.registers_mandate,
+            given=wanted.given,
         )
         return web.json_response(self._line(order), status=201)
 
@@ -108,6 +130,23 @@ class _Controls:
         )
         return web.json_response(self._line(order))
 
+    async def show(self, request: web.Request) -> web.Response:
+        return web.json_response(self._whole(self._found(request)))
+
+    async def move(self, request: web.Request) -> web.Response:
+        order = self._sandbox.move(self._found(request), (await _read(request, NewMove)).as_move())
+        return web.json_response(self._whole(order))
+
+    async def hurry(self, request: web.Request) -> web.Response:
+        return web.json_response(self._whole(self._sandbox.hurry(self._found(request))))
+
+    async def show_manners(self, _request: web.Request) -> web.Response:
+        return web.json_response(msgspec.to_builtins(self._sandbox.manners))
+
+    async def set_manners(self, request: web.Request) -> web.Response:
+        self._sandbox.manners = await _read(request, Manners)
+        return await self.show_manners(request)
+
     async def list_faults(self, _request: web.Request) -> web.Response:
         return web.json_response({"items": msgspec.to_builtins(list(self._sandbox.faults))})
 
@@ -126,6 +165,12 @@ class _Controls:
         if order is None:
             raise InvalidValue("order_id", f"no order {order_id!r} in this sandbox", code="not_found")
         return order
+
+    def _whole(self, order: Order) -> Json:
+        possible = moves(order.life, self._sandbox.age_s(order))
+        return self._line(order) | {
+            "moves": [{"part": each.part, "id": each.id, "to": each.to} for each in possible]
+        }
 
     def _line(self, order: Order) -> Json:
         age_s = self._sandbox.age_s(order)
