@@ -1,7 +1,8 @@
 """The whole sandbox on loopback: upstream, receiver and mailbox, up for as long as a block lasts."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from notifier.sandbox.calls.routes import application
 from notifier.sandbox.jose import Keys
 from notifier.sandbox.mailbox import Mailbox
 from notifier.sandbox.receiver import Receiver
+from notifier.sandbox.webhooks.sender import Sender
 from notifier.sandbox.world import CREDIT_KEY, KEY, MERCHANT_ID, Sandbox
 
 _SHUTDOWN_S = 1.0
@@ -41,6 +43,7 @@ class World:
     smtp_host: str
     smtp_port: int
     sandbox: Sandbox
+    webhooks: Sender
     receiver: Receiver
     mailbox: Mailbox
 
@@ -55,6 +58,17 @@ async def serving(app: web.Application, *, host: str = "127.0.0.1", port: int = 
         yield f"http://{host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def _sending(sender: Sender) -> AsyncIterator[None]:
+    task = asyncio.create_task(sender.run(), name="sandbox-webhooks")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 @asynccontextmanager
@@ -73,12 +87,14 @@ async def running(settings: Settings | None = None, *, clock: Clock | None = Non
     )
     receiver = Receiver(clock)
     mailbox = Mailbox(clock)
+    sender = Sender(sandbox)
     host = settings.host
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_sending(sender))
         stack.push_async_callback(mailbox.stop)
         smtp_port = await mailbox.start(host, settings.smtp_port)
         sandbox.pages = await stack.enter_async_context(
-            serving(application(sandbox), host=host, port=settings.upstream_port)
+            serving(application(sandbox, sender), host=host, port=settings.upstream_port)
         )
         yield World(
             upstream_url=sandbox.pages,
@@ -88,6 +104,7 @@ async def running(settings: Settings | None = None, *, clock: Clock | None = Non
             smtp_host=host,
             smtp_port=smtp_port,
             sandbox=sandbox,
+            webhooks=sender,
             receiver=receiver,
             mailbox=mailbox,
         )

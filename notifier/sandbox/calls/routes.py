@@ -11,11 +11,12 @@ from notifier.sandbox.calls.guard import Handler, guarded
 from notifier.sandbox.calls.mandates import Mandates
 from notifier.sandbox.calls.orders import Orders
 from notifier.sandbox.control.api import control_routes
+from notifier.sandbox.webhooks.sender import Sender
 from notifier.sandbox.world import Sandbox
 
 
-def application(sandbox: Sandbox) -> web.Application:
-    """Return the upstream, with its controls under `/sandbox/`."""
+def application(sandbox: Sandbox, sender: Sender) -> web.Application:
+    """Return the upstream, with its controls under `/sandbox/`; `sender` runs by itself."""
     orders, credit = Orders(sandbox), Credit(sandbox)
     mandates, encrypted = Mandates(sandbox), Encrypted(sandbox)
 
@@ -37,7 +38,7 @@ def application(sandbox: Sandbox) -> web.Application:
             web.post("/order/status", legacy(orders.legacy_status)),
             web.get("/credit/order/{order_id}", guarded(credit.status, sandbox, key=sandbox.credit_key)),
             web.post("/v4/order-status", guarded(encrypted.status, sandbox, key=None)),
-            *control_routes(sandbox),
+            *control_routes(sandbox, sender),
         ]
     )
     app.on_response_prepare.append(_mark(sandbox))

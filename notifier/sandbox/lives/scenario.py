@@ -162,8 +162,8 @@ class Life:
 
     def hurried(self, age_s: float) -> "Life":
         """Return this life with its next step now, and all later ones as much earlier."""
-        saved_s = min((step.at_s for step in self.steps if step.at_s > age_s), default=age_s) - age_s
-        return replace(self, steps=tuple(_earlier(step, age_s, saved_s) for step in self.steps))
+        next_s = min((step.at_s for step in self.steps if step.at_s > age_s), default=age_s)
+        return replace(self, steps=tuple(_earlier(step, age_s, next_s) for step in self.steps))
 
     def forced(self, at_s: float, status: str) -> "Life":
         """Return this life with the status set by hand; what the script meant to do to it later is off."""
@@ -171,9 +171,9 @@ class Life:
         return replace(self, steps=kept).then(Step(at_s=at_s, status=status))
 
 
-def _earlier(step: Step, age_s: float, saved_s: float) -> Step:
+def _earlier(step: Step, age_s: float, next_s: float) -> Step:
     def at(then_s: float) -> float:
-        return then_s if then_s <= age_s else then_s - saved_s
+        return then_s if then_s <= age_s else age_s + (then_s - next_s)
 
     refund, loan = step.refund, step.application
     return replace(
