@@ -11,6 +11,8 @@ from notifier.sandbox.calls.guard import Handler, guarded
 from notifier.sandbox.calls.mandates import Mandates
 from notifier.sandbox.calls.orders import Orders
 from notifier.sandbox.control.api import control_routes
+from notifier.sandbox.control.page import Page
+from notifier.sandbox.control.paying import Paying
 from notifier.sandbox.webhooks.sender import Sender
 from notifier.sandbox.world import Sandbox
 
@@ -39,6 +41,8 @@ def application(sandbox: Sandbox, sender: Sender) -> web.Application:
             web.get("/credit/order/{order_id}", guarded(credit.status, sandbox, key=sandbox.credit_key)),
             web.post("/v4/order-status", guarded(encrypted.status, sandbox, key=None)),
             *control_routes(sandbox, sender),
+            *Page(sandbox, sender).routes(),
+            *Paying(sandbox).routes(),
         ]
     )
     app.on_response_prepare.append(_mark(sandbox))
