@@ -57,7 +57,7 @@ def test_every_call_is_listed():
             r"^\| (.*?) \|", page(NAME).partition(f"\n{heading}\n")[2].partition("\n\n```")[0], re.MULTILINE
         )
         for cell in rows:
-            if path := re.search(r"/[\w/{}.-]+", cell):
-                listed |= {(verb, path[0]) for verb in re.findall(r"GET|POST|DELETE", cell)}
+            for verbs, path in re.findall(r"((?:GET|POST|DELETE|[`, ]|or)+)(/[\w/{}.-]+)", cell):
+                listed |= {(verb, path) for verb in re.findall(r"GET|POST|DELETE", verbs)}
     pages = {"/", "/sandbox", "/sandbox/", "/sandbox/page", "/orders/{order_id}/payment-page"}
     assert {call for call in served if call[1] not in pages} == listed

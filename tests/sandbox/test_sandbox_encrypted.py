@@ -119,6 +119,22 @@ async def test_the_raw_gateway_answer_is_a_claim(client, ask):
     assert body["payment_gateway_response"]["gateway_response"]["amount"] == 24950
 
 
+async def test_a_session_and_a_refund_may_be_sealed_too(merchant, client):
+    headers = {"x-merchantid": "sandboxmart"}
+    wish = client.seal(
+        {"order_id": "SEALED", "amount": 10.5, "metadata": {"webhook_url": "http://127.0.0.1:9/"}}
+    )
+    status, answer = await merchant.post("/v4/session", json=wish, headers=headers)
+    assert status == 200
+    assert client.open(answer)[0]["amount"] == 10.5
+    refund = client.seal({"unique_request_id": "R1", "amount": "100.00"})
+    status, answer = await merchant.post("/v4/orders/OWUPI000000001/refunds", json=refund, headers=headers)
+    assert client.open(answer)[0]["amount_refunded"] == 100
+    status, body = await merchant.post("/v4/orders/OWUPI000000001/refunds", json=refund, headers=headers)
+    assert (status, body["error_code"]) == (400, "duplicate.call")
+    assert (await merchant.post("/v4/session", json=client.seal({}), headers=headers))[0] == 400
+
+
 async def test_errors_are_plain(client, ask):
     status, body = await ask(client.seal({"order_id": "NOBODY"}))
     assert (status, body["error_code"]) == (404, "order_not_found")

@@ -15,7 +15,7 @@ async def members(request: web.Request) -> dict[str, str]:
     """
     found = dict(request.query)
     if request.content_type == "application/json":
-        return found | _flat("", json_object(await request.read()))
+        return found | flat(json_object(await request.read()))
     return found | {name: str(value) for name, value in (await request.post()).items()}
 
 
@@ -30,12 +30,13 @@ def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _flat(path: str, value: Any) -> dict[str, str]:
+def flat(value: Any, path: str = "") -> dict[str, str]:
+    """Return the members of an object as text, those of nested ones by dotted names; lists and nulls are left out."""
     match value:
         case dict():
             found: dict[str, str] = {}
             for name, member in value.items():
-                found |= _flat(f"{path}.{name}" if path else name, member)
+                found |= flat(member, f"{path}.{name}" if path else name)
             return found
         case None | list():
             return {}

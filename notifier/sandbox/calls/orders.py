@@ -1,5 +1,7 @@
 """The calls about orders: create one, open a session for it, ask for its status, refund it."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from notifier.sandbox.bodies.order import juspay_id
@@ -44,38 +46,41 @@ class Orders:
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Answer `POST /orders` with the new order, and a token for the customer's browser."""
-        opened = await self._opened(request)
+        opened = self._opened(await members(request))
         return opened if isinstance(opened, web.Response) else web.json_response(self._created(opened))
 
     async def session(self, request: web.Request) -> web.StreamResponse:
         """Answer `POST /session`: the order and where the customer pays for it."""
-        opened = await self._opened(request)
-        if isinstance(opened, web.Response):
-            return opened
-        created = self._created(opened)
-        expiry = opened.frame.stamp(_TOKEN_S)
-        names = ("status", "id", "order_id", "merchant_id", "amount", "currency", "juspay")
-        links = created["payment_links"] | {"expiry": expiry, "deep_link": created["payment_links"]["mobile"]}
-        return web.json_response(
-            {name: created[name] for name in names} | {"payment_links": links, "order_expiry": expiry}
-        )
+        return answered(self.opened(await members(request)))
 
     async def refund(self, request: web.Request) -> web.StreamResponse:
         """Answer `POST /orders/{order_id}/refunds` with the whole order."""
-        order_id = request.match_info["order_id"]
+        return answered(self.refunded(request.match_info["order_id"], await members(request)))
+
+    def opened(self, asked: Mapping[str, str]) -> Json | web.Response:
+        """Open a session and return its answer, or a refusal; raises InvalidValue for a bad amount."""
+        order = self._opened(asked)
+        if isinstance(order, web.Response):
+            return order
+        created = self._created(order)
+        expiry = order.frame.stamp(_TOKEN_S)
+        names = ("status", "id", "order_id", "merchant_id", "amount", "currency", "juspay")
+        links = created["payment_links"] | {"expiry": expiry, "deep_link": created["payment_links"]["mobile"]}
+        return {name: created[name] for name in names} | {"payment_links": links, "order_expiry": expiry}
+
+    def refunded(self, order_id: str, asked: Mapping[str, str]) -> Json | web.Response:
+        """Begin a refund and return the order, or a refusal; raises InvalidValue when there is nothing to refund."""
         order = self._sandbox.find(order_id)
         if order is None:
             return answers.unknown(self._sandbox.manners.unknown_order, order_id)
-        asked = await members(request)
         if absent := [name for name in ("unique_request_id", "amount") if not asked.get(name)]:
             return answers.missing(*absent)
         order = self._sandbox.ask_refund(
             order, unique_request_id=asked["unique_request_id"], amount=hundredths(asked["amount"])
         )
-        return web.json_response(self._shown(order))
+        return self._shown(order)
 
-    async def _opened(self, request: web.Request) -> Order | web.Response:
-        asked = await members(request)
+    def _opened(self, asked: Mapping[str, str]) -> Order | web.Response:
         if absent := [name for name in ("order_id", "amount") if not asked.get(name)]:
             return answers.missing(*absent)
         return self._sandbox.create(
@@ -95,3 +100,8 @@ class Orders:
 
     def _shown(self, order: Order) -> Json:
         return self._sandbox.order_body(order, self._sandbox.age_s(order))
+
+
+def answered(answer: Json | web.Response) -> web.Response:
+    """Return a refusal as it is, and a body as JSON."""
+    return answer if isinstance(answer, web.Response) else web.json_response(answer)

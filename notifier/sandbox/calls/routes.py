@@ -6,7 +6,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from notifier.sandbox.calls.credit import Credit
-from notifier.sandbox.calls.encrypted import Encrypted
+from notifier.sandbox.calls.encrypted import Encrypted, Opened
 from notifier.sandbox.calls.guard import Handler, guarded
 from notifier.sandbox.calls.mandates import Mandates
 from notifier.sandbox.calls.orders import Orders
@@ -20,13 +20,16 @@ from notifier.sandbox.world import Sandbox
 def application(sandbox: Sandbox, sender: Sender) -> web.Application:
     """Return the upstream, with its controls under `/sandbox/`; `sender` runs by itself."""
     orders, credit = Orders(sandbox), Credit(sandbox)
-    mandates, encrypted = Mandates(sandbox), Encrypted(sandbox)
+    mandates, encrypted = Mandates(sandbox), Encrypted(sandbox, orders)
 
     def keyed(handler: Handler) -> Handler:
         return guarded(handler, sandbox, key=sandbox.key)
 
     def legacy(handler: Handler) -> Handler:
         return guarded(handler, sandbox, key=sandbox.key, header=False)
+
+    def signed(handler: Opened) -> Handler:
+        return guarded(encrypted.sealed(handler), sandbox, key=None)
 
     app = web.Application()
     app.add_routes(
@@ -39,7 +42,9 @@ def application(sandbox: Sandbox, sender: Sender) -> web.Application:
             web.get("/order/status", legacy(orders.legacy_status)),
             web.post("/order/status", legacy(orders.legacy_status)),
             web.get("/credit/order/{order_id}", guarded(credit.status, sandbox, key=sandbox.credit_key)),
-            web.post("/v4/order-status", guarded(encrypted.status, sandbox, key=None)),
+            web.post("/v4/order-status", signed(encrypted.status)),
+            web.post("/v4/session", signed(encrypted.session)),
+            web.post("/v4/orders/{order_id}/refunds", signed(encrypted.refund)),
             *control_routes(sandbox, sender),
             *Page(sandbox, sender).routes(),
             *Paying(sandbox).routes(),
