@@ -1,5 +1,7 @@
 """The blocks of a body with a life of their own: refunds and offers."""
 
+import json
+
 from notifier.sandbox.frame import Frame, Json, number
 from notifier.sandbox.lives.following import offer_status
 from notifier.sandbox.lives.scenario import Life, Look, Refund, tag
@@ -67,13 +69,19 @@ def offer_rows(life: Life, look: Look) -> list[Json]:
         "benefits": [
             {
                 "type": "DISCOUNT",
-                "calculation_info": {"value": percent, "calculation_rule": "PERCENTAGE"},
+                "calculation_info": {
+                    "value": percent,
+                    "calculation_rule": "PERCENTAGE",
+                    "max_amount": number(life.discount),
+                },
                 "amount": number(life.discount),
             }
         ],
+        "metadata": {"minimum_order_amount": "200.00"},
     }
     if offer["status"] == "FAILED":
         offer |= {
+            "metadata": json.dumps(offer["metadata"]),  # text of JSON in some answers, an object in others
             "error_code": "JP706",
             "error_message": "Offer Application failed due to transaction failure",
         }
