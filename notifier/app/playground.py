@@ -62,6 +62,7 @@ class Playground:
             "  SANDBOX   no account is configured, so a make-believe Juspay is the upstream: no money moves,",
             f'            every event says "livemode": false, and orders live {_SPEED:.0f} times faster than real ones',
             f"  upstream  {world.upstream_url}  (merchant {world.sandbox.merchant_id}, key {world.sandbox.key})",
+            f"  its page  {world.upstream_url}/sandbox/ pushes an order on by hand",
             f"  told      {world.receiver_url}/callbacks, a stand-in for Slack, a mailbox on port {world.smtp_port}",
         ]
 

@@ -18,9 +18,9 @@ from typing import Any
 import aiohttp
 
 from notifier.clock import SystemClock
+from notifier.sandbox.lives.scenario import Step
 from notifier.sandbox.mailbox import Mail
 from notifier.sandbox.receiver import Failure, Received, SlackMessage
-from notifier.sandbox.scenario import Step
 from notifier.sandbox.serve import Settings, World, running
 from notifier.web.wording import line, moment, step
 

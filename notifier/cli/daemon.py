@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter, validators
@@ -13,6 +14,7 @@ from notifier.cli.options import COMMON, Common, Failed, Flag, Misuse
 from notifier.cli.screen import safe, say, show_json
 
 if TYPE_CHECKING:
+    from notifier.sandbox.jose import Keys
     from notifier.sandbox.serve import World
 
 Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65_535))]
@@ -46,6 +48,7 @@ async def sandbox(
     port: Port = 8089,
     speed: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 1,
     seed: int = 0,
+    jwe_dir: Path | None = None,
     options: Common = COMMON,
 ) -> None:
     """Run the make-believe Juspay alone, for merchants to develop against; it ends when interrupted.
@@ -53,31 +56,55 @@ async def sandbox(
     :param port: Where it listens on loopback; 0 takes any free port.
     :param speed: How many seconds of an order's life pass in one of ours.
     :param seed: Another number makes other orders.
+    :param jwe_dir: Switches encryption on; fresh RSA key pairs are written there, over those of an earlier run.
     """
     from notifier.sandbox.serve import Settings, running
 
-    settings = Settings(upstream_port=port, speed=speed, seed=seed)
+    settings = Settings(upstream_port=port, speed=speed, seed=seed, keys=_fresh_keys(jwe_dir))
     with _told_to_stop() as stop:
         async with running(settings) as world:
-            _introduce(settings.merchant_id, settings.key, world, as_json=options.json)
+            _introduce(world, jwe_dir, as_json=options.json)
             await stop.wait()
 
 
-def _introduce(merchant_id: str, key: str, world: "World", *, as_json: bool) -> None:
+def _fresh_keys(directory: Path | None) -> "Keys | None":
+    from notifier.sandbox.jose import Keys
+
+    if directory is None:
+        return None
+    keys = Keys.fresh()
+    try:
+        keys.write(directory)
+    except OSError as error:
+        raise Misuse(
+            f"--jwe-dir {directory}: {error.strerror}; name a directory that can be written"
+        ) from error
+    return keys
+
+
+def _introduce(world: "World", jwe_dir: Path | None, *, as_json: bool) -> None:
+    sandbox = world.sandbox
     if as_json:
+        encryption = None if sandbox.keys is None else {"kid": sandbox.keys.kid, "directory": str(jwe_dir)}
         show_json(
             {
                 "base_url": world.upstream_url,
-                "merchant_id": merchant_id,
-                "api_key": key,
+                "merchant_id": sandbox.merchant_id,
+                "api_key": sandbox.key,
+                "credit_api_key": sandbox.credit_key,
+                "encryption": encryption,
+                "page": f"{world.upstream_url}/sandbox/",
                 "receiver_url": world.receiver_url,
                 "smtp": f"{world.smtp_host}:{world.smtp_port}",
             }
         )
         return
-    url = safe(world.upstream_url)
+    url, merchant_id, key = safe(world.upstream_url), sandbox.merchant_id, sandbox.key
     say(f"[bold]A make-believe Juspay answers at {url}[/]")
-    say(f"  merchant id  {safe(merchant_id)}\n  key          {safe(key)}")
+    say(f"  page         {url}/sandbox/\n  merchant id  {safe(merchant_id)}")
+    say(f"  key          {safe(key)}\n  credit key   {safe(sandbox.credit_key)}")
+    if sandbox.keys is not None:
+        say(f"  encryption   key id {safe(sandbox.keys.kid)}, keys in {safe(str(jwe_dir))}")
     say(
         f"  receiver     {safe(world.receiver_url)}\n  mailbox      smtp://{safe(world.smtp_host)}:{world.smtp_port}"
     )

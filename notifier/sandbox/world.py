@@ -1,27 +1,36 @@
 """The sandbox's memory: orders in the order of their creation, and what may be done to them."""
 
+import asyncio
 import random
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from notifier.clock import Clock
 from notifier.domain.instant import from_ms, to_ms
 from notifier.errors import InvalidValue
-from notifier.sandbox.body import order_body
-from notifier.sandbox.chance import random_life
+from notifier.sandbox.bodies.customer import GIVEN, customer
+from notifier.sandbox.bodies.loan import loan_answer
+from notifier.sandbox.bodies.mandate import mandate_answer
+from notifier.sandbox.bodies.order import juspay_id, order_body
 from notifier.sandbox.faults import Faults
-from notifier.sandbox.frame import Frame
-from notifier.sandbox.scenario import Life, Look, Method, RefundOutcome, Step, refund_steps
-from notifier.sandbox.scripts import SCRIPTS, Script, script_for_amount
+from notifier.sandbox.frame import Frame, Json
+from notifier.sandbox.jose import Keys
+from notifier.sandbox.lives.chance import random_life, random_loan
+from notifier.sandbox.lives.following import mandate_id, mandate_status
+from notifier.sandbox.lives.moves import Move, moved
+from notifier.sandbox.lives.refunds import refund_steps
+from notifier.sandbox.lives.scenario import Life, Look, Method, RefundOutcome, Step
+from notifier.sandbox.lives.scripts import SCRIPTS, Script, script_for_amount
+from notifier.sandbox.manners import Manners
 
 MERCHANT_ID = "sandboxmart"
 KEY = "sandbox-key"
 CREDIT_KEY = "sandbox-credit-key"
 RANDOM = "random"
+RANDOM_LOAN = "random_loan"
+_WEBHOOK = "metadata.webhook_url"
 _USUAL_AMOUNT = 249_50
 _MOST_REFUNDS = 25
 _SELF_LIVING = re.compile(r"sbl(\d{13})\d{3}")
@@ -29,32 +38,22 @@ _SELF_LIVING = re.compile(r"sbl(\d{13})\d{3}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A life that has begun."""
+    """A life that has begun; `webhook_url` is where the merchant wants to be told of this one."""
 
     life: Life
     frame: Frame
+    webhook_url: str | None = None
 
     def look(self, age_s: float) -> Look:
         """Return the order at that age."""
         return self.life.look(age_s)
 
 
-def hundredths(amount: str | Decimal) -> int:
-    """Return an amount given in rupees as whole hundredths; raises InvalidValue."""
-    try:
-        scaled = Decimal(amount) * 100
-    except InvalidOperation:
-        raise InvalidValue("amount", f"{amount!r} is not a number; send rupees such as 249.50") from None
-    if not scaled.is_finite() or scaled <= 0 or scaled != scaled.to_integral_value():
-        raise InvalidValue("amount", f"{amount} is no amount; send more than 0 with at most two decimals")
-    return int(scaled)
-
-
 class Sandbox:
     """A make-believe Juspay for one merchant.
 
     `speed` is how many seconds of a life pass in one of the clock's. At most `keep` orders are remembered:
-    the oldest finished one makes room, or the oldest of all.
+    the oldest finished one makes room, or the oldest of all. With `keys` encryption is on.
     """
 
     def __init__(
@@ -67,6 +66,7 @@ class Sandbox:
         speed: float = 1,
         seed: int = 0,
         keep: int = 2000,
+        keys: Keys | None = None,
     ) -> None:
         self.clock = clock
         self.merchant_id = merchant_id
@@ -76,6 +76,10 @@ class Sandbox:
         self._seed = seed
         self.dice = random.Random(seed)
         self.faults = Faults()
+        self.manners = Manners()
+        self.keys = keys
+        self.pages: str | None = None
+        self.changed = asyncio.Event()
         self._keep = keep
         self._orders: dict[str, Order] = {}
         self._opened = 0
@@ -90,6 +94,17 @@ class Sandbox:
         """
         return self._orders.get(order_id.lower()) or self._revived(order_id)
 
+    def find_mandate(self, wanted: str) -> Order | None:
+        """Return the order that registered the mandate, None when there is none or its payment has not begun."""
+        found = next((order for order in self if mandate_id(order.life) == wanted), None)
+        if found is None or mandate_status(found.life, found.look(self.age_s(found))) is None:
+            return None
+        return found
+
+    def find_page(self, wanted: str) -> Order | None:
+        """Return the order by the id that Juspay gave it."""
+        return next((order for order in self if juspay_id(order.life) == wanted), None)
+
     def age_s(self, order: Order) -> float:
         """Return how old the order's life is now."""
         return order.frame.age_s(self.clock.now())
@@ -103,26 +118,42 @@ class Sandbox:
         method: Method | None = None,
         script: str | None = None,
         steps: Sequence[Step] | None = None,
+        registers_mandate: bool = False,
+        given: Mapping[str, str] | None = None,
     ) -> Order:
         """Open an order and return it; an id that exists already returns the order it has.
 
-        `amount` is in hundredths. Without a script the amount decides, "random" draws; `steps` replace its course.
-        Raises InvalidValue when there is no such script.
+        `amount` is in hundredths. Without a script the amount decides, "random" and "random_loan" draw; `steps`
+        replace its course. Of what is
+        `given` the order shows what an order can hold. Raises InvalidValue when there is no such script.
         """
         order_id = order_id or self._new_id()
         if (present := self.find(order_id)) is not None:
             return present
-        if script == RANDOM:
-            life = random_life(order_id, self.dice)
-        else:
-            amount = amount or _USUAL_AMOUNT
-            scripted = _script(script or script_for_amount(amount))
-            life = scripted.life(order_id=order_id, amount=amount, currency=currency, method=method)
+        life = self._life(order_id, amount, currency=currency, method=method, script=script)
+        given = given or {}
+        life = replace(
+            life,
+            registers_mandate=life.registers_mandate or registers_mandate,
+            given={name: given[name] for name in GIVEN if name in given},
+        )
         if steps is not None:
             life = replace(life, steps=()).then(*steps)
-        frame = Frame(merchant_id=self.merchant_id, created_at=self.clock.now(), speed=self.speed)
         self._make_room()
-        return self._put(Order(life=life, frame=frame))
+        return self._put(
+            Order(life=life, frame=self._frame(self.clock.now()), webhook_url=given.get(_WEBHOOK))
+        )
+
+    def _life(
+        self, order_id: str, amount: int | None, *, currency: str, method: Method | None, script: str | None
+    ) -> Life:
+        if script == RANDOM:
+            return random_life(order_id, self.dice)
+        if script == RANDOM_LOAN:
+            return random_loan(order_id, self.dice)
+        amount = amount or _USUAL_AMOUNT
+        scripted = _script(script or script_for_amount(amount))
+        return scripted.life(order_id=order_id, amount=amount, currency=currency, method=method)
 
     def ask_refund(
         self,
@@ -158,14 +189,37 @@ class Sandbox:
             life = life.then(Step(at_s=age_s, mandate_status=mandate_status))
         return self._put(replace(order, life=life))
 
-    def body(
-        self, order: Order, *, full_gateway_response: bool = False, stale: bool = False
-    ) -> dict[str, Any]:
-        """Return the order status as it is now, or as it was just before its latest change."""
-        age_s = self.age_s(order)
-        if stale:
-            age_s = order.life.before(age_s)
-        return order_body(order.life, age_s, order.frame, full_gateway_response=full_gateway_response)
+    def move(self, order: Order, move: Move) -> Order:
+        """Make one thing of the order happen now; raises InvalidValue when it cannot happen."""
+        return self._put(replace(order, life=moved(order.life, self.age_s(order), move)))
+
+    def hurry(self, order: Order) -> Order:
+        """Make happen now what would happen next, and the rest as much earlier."""
+        return self._put(replace(order, life=order.life.hurried(self.age_s(order))))
+
+    def order_body(self, order: Order, age_s: float, *, full_gateway_response: bool = False) -> Json:
+        """Return the order status at that age."""
+        return order_body(
+            order.life,
+            age_s,
+            order.frame,
+            full_gateway_response=full_gateway_response,
+            mandate_follows=self.manners.mandate_follows,
+        )
+
+    def loan_body(self, order: Order, age_s: float) -> Json:
+        """Return the answer of the credit call at that age."""
+        return loan_answer(
+            order.life,
+            age_s,
+            order.frame,
+            status_follows=self.manners.loan_status_follows,
+            ids_differ=self.manners.loan_ids_differ,
+        )
+
+    def mandate_body(self, order: Order, age_s: float) -> Json:
+        """Return the answer of the mandate call at that age."""
+        return mandate_answer(order.life, age_s, order.frame, customer_id=customer(order.life)["customer_id"])
 
     async def keep_populated(
         self, on_new_order: Callable[[str], Awaitable[None]], *, every_s: float = 4
@@ -184,9 +238,12 @@ class Sandbox:
 
     def _self_living(self, order_id: str, created_at: datetime) -> Order:
         life = random_life(order_id, random.Random(f"{self._seed}/{order_id}"))
-        frame = Frame(merchant_id=self.merchant_id, created_at=created_at, speed=self.speed)
         self._make_room()
-        return self._put(Order(life=life, frame=frame))
+        return self._put(Order(life=life, frame=self._frame(created_at)))
+
+    def _frame(self, created_at: datetime) -> Frame:
+        frame = Frame(merchant_id=self.merchant_id, created_at=created_at, speed=self.speed)
+        return frame if self.pages is None else replace(frame, pages=self.pages)
 
     def _new_id(self, prefix: str = "SB") -> str:
         # The instant keeps ids apart over restarts of a sandbox whose watcher remembers the old ones.
@@ -195,6 +252,7 @@ class Sandbox:
 
     def _put(self, order: Order) -> Order:
         self._orders[order.life.order_id.lower()] = order
+        self.changed.set()
         return order
 
     def _make_room(self) -> None:
@@ -206,5 +264,7 @@ class Sandbox:
 
 def _script(name: str) -> Script:
     if name not in SCRIPTS:
-        raise InvalidValue("script", f"no script {name!r}; take one of {', '.join(SCRIPTS)} or {RANDOM}")
+        raise InvalidValue(
+            "script", f"no script {name!r}; take one of {', '.join((*SCRIPTS, RANDOM, RANDOM_LOAN))}"
+        )
     return SCRIPTS[name]

@@ -11,8 +11,8 @@ from acceptance_home import KEY, PATIENCE_S, client, eventually, started
 from aiohttp import web
 
 from notifier.domain.order import Phase, phase_of
+from notifier.sandbox.lives.scenario import Step
 from notifier.sandbox.receiver import Failure, Misconduct
-from notifier.sandbox.scenario import Step
 from notifier.sandbox.serve import serving
 
 ORDERS = [f"JP{n:02}" for n in range(30)]

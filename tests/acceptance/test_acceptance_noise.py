@@ -7,7 +7,7 @@ from acceptance_home import eventually
 from acceptance_upstream import canned, paid
 
 from notifier.sandbox.faults import Fault, FaultKind
-from notifier.sandbox.scenario import Method, Refund, RefundOutcome, Step
+from notifier.sandbox.lives.scenario import Method, Refund, RefundOutcome, Step
 
 NOISE = [
     FaultKind.CHURN,

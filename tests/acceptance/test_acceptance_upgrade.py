@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from notifier.domain.change import SCHEMA, VOCABULARIES
-from notifier.sandbox.scenario import Method, Refund, RefundOutcome, Step
+from notifier.sandbox.lives.scenario import Method, Refund, RefundOutcome, Step
 from notifier.source import http, wire
 from support.older import restrict
 

@@ -126,7 +126,7 @@ def test_remarks_never_stand_in_the_result(tmp_path):
 
 def test_the_sandbox_introduces_itself_and_ends_in_order_when_told(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-m", "notifier", "sandbox", "--port", "0", "--json"],
+        [sys.executable, "-m", "notifier", "sandbox", "--port", "0", "--jwe-dir", "keys", "--json"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -136,8 +136,19 @@ def test_the_sandbox_introduces_itself_and_ends_in_order_when_told(tmp_path):
         rest, errors = process.communicate(timeout=20)
     finally:
         process.kill()
-    assert '"merchant_id":"sandboxmart","api_key":"sandbox-key"' in line
+    assert '"merchant_id":"sandboxmart","api_key":"sandbox-key","credit_api_key":"sandbox-credit-key"' in line
+    assert '"encryption":{"kid":"sandbox-kid","directory":"keys"}' in line
+    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == [
+        "juspay_private.pem", "juspay_public.pem", "merchant_private.pem", "merchant_public.pem",
+    ]  # fmt: skip
     assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_keys_that_cannot_be_written_are_wrong_use(tmp_path):
+    (tmp_path / "taken").write_text("")
+    ran = notifier("sandbox", "--port", "0", "--jwe-dir", "taken", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("notifier: --jwe-dir taken: ")
 
 
 def test_the_first_error_of_a_group_is_told():

@@ -111,6 +111,17 @@ async def test_a_slow_answer_comes_late(world, merchant, ask):
     assert (await asked)[0] == 200
 
 
+async def test_a_slow_body_stops_in_the_middle(world, merchant, ask):
+    clock = world.sandbox.clock = TellingClock()
+    await merchant.post("/sandbox/faults", json={"kind": "slow_body", "delay_s": 20})
+    asked = asyncio.create_task(merchant.get("/orders/A"))
+    await clock.asleep.wait()
+    await clock.advance(19)
+    assert not asked.done()
+    await clock.advance(1)
+    assert (await asked)[1]["order_id"] == "A"
+
+
 async def test_a_stale_answer_shows_what_was_before(ask):
     _, stale = await ask({"kind": "stale"})
     _, fresh = await ask()
@@ -130,6 +141,26 @@ async def test_shuffled_keys_say_the_same(ask):
     _, after = await ask({"kind": "shuffle"})
     assert after == before
     assert list(after) != list(before)
+
+
+async def test_keys_are_shuffled_all_the_way_down(ask):
+    _, before = await ask()
+    _, after = await ask({"kind": "shuffle"})
+    assert list(after["txn_detail"]) != list(before["txn_detail"])
+
+
+async def test_nothing_is_said_in_words(ask):
+    _, before = await ask()
+    _, after = await ask({"kind": "null_words"})
+    nothing = [name for name, value in before.items() if value is None]
+    assert nothing
+    assert {after[name] for name in nothing} <= {"null", "NA", ""}
+    assert after["txn_detail"]["surcharge_amount"] in {"null", "NA", ""}
+
+
+async def test_a_word_may_have_the_number_of_another(ask):
+    _, body = await ask({"kind": "wrong_status_id"})
+    assert (body["status"], body["status_id"]) == ("CHARGED", 27)
 
 
 async def test_numbers_come_as_text(ask):
@@ -156,6 +187,23 @@ async def test_members_are_masked_whatever_their_type(ask):
 async def test_a_word_nobody_knows(ask):
     _, body = await ask({"kind": "unknown_status"})
     assert (body["status"], body["status_id"]) == ("SETTLEMENT_HOLD", 99)
+
+
+async def test_words_nobody_knows_of_loans_and_mandates(world, merchant, clock, ask):
+    import aiohttp
+
+    world.sandbox.create("L", script="loan")
+    world.sandbox.create("M", script="mandate")
+    await clock.advance(100)
+    await merchant.post("/sandbox/faults", json={"kind": "unknown_status", "count": None})
+    headers = merchant.headers | {"Authorization": aiohttp.encode_basic_auth("sandbox-credit-key", "")}
+    _, loan = await merchant.get("/credit/order/L", headers=headers)
+    assert (loan["order_status"], loan["status"]) == ("SETTLEMENT_HOLD", "SUCCESS")
+    assert loan["txn_list"][0]["sub_status"] == "Underwriting Paused"
+    _, order = await merchant.get("/orders/M")
+    path = f"/mandates/{order['mandate']['mandate_id']}"
+    _, mandate = await merchant.post(path, data={"command": "check_status"})
+    assert (mandate["status"], "status_id" in mandate) == ("SETTLEMENT_HOLD", False)
 
 
 async def test_another_order_is_echoed(ask):

@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from notifier.sandbox.body import order_body
-from notifier.sandbox.chance import random_life
+from notifier.sandbox.bodies.order import order_body
 from notifier.sandbox.frame import Frame, number
-from notifier.sandbox.scenario import Method
-from notifier.sandbox.scripts import SCRIPTS
+from notifier.sandbox.lives.chance import random_life
+from notifier.sandbox.lives.scenario import Method
+from notifier.sandbox.lives.scripts import SCRIPTS
 from support.clock import START
 
 FRAME = Frame(merchant_id="sandboxmart", created_at=START)
@@ -141,8 +141,18 @@ DONE = {
     "metadata": {"speed_processed": str, "speed_requested": str},
     "reversal_type": str,
 }
-OFFER = {"offer_id": str, "offer_code": str, "status": str, "benefits": list}
-BENEFIT = {"type": str, "calculation_info": {"value": int, "calculation_rule": str}, "amount": NUMBER}
+OFFER = {
+    "offer_id": str,
+    "offer_code": str,
+    "status": str,
+    "benefits": list,
+    "metadata": {"minimum_order_amount": str},
+}
+BENEFIT = {
+    "type": str,
+    "calculation_info": {"value": int, "calculation_rule": str, "max_amount": NUMBER},
+    "amount": NUMBER,
+}
 MANDATE = {
     "mandate_id": str,
     "mandate_token": str,
@@ -311,7 +321,7 @@ def test_the_refunds_key_is_absent_when_there_is_none():
         ("offer", 20, "INITIATED", {}),
         ("offer", LATE_S, "AVAILED", {}),
         ("offer_refunded", LATE_S, "REFUNDED", {}),
-        ("offer_failed", LATE_S, "FAILED", {"error_code": str, "error_message": str}),
+        ("offer_failed", LATE_S, "FAILED", {"error_code": str, "error_message": str, "metadata": str}),
     ],
 )
 def test_an_offer_follows_the_payment(name, age_s, status, error):

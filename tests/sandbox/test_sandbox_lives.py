@@ -4,9 +4,12 @@ from itertools import pairwise
 
 import pytest
 
-from notifier.sandbox.chance import random_life
-from notifier.sandbox.scenario import Life, RefundOutcome, Step, course, refund_steps
-from notifier.sandbox.scripts import SCRIPTS, script_for_amount
+from notifier.sandbox.lives.chance import random_life, random_loan
+from notifier.sandbox.lives.following import offer_status
+from notifier.sandbox.lives.loans import REFUSED
+from notifier.sandbox.lives.refunds import refund_steps
+from notifier.sandbox.lives.scenario import Life, RefundOutcome, Step, course
+from notifier.sandbox.lives.scripts import SCRIPTS, script_for_amount
 
 
 def statuses(life: Life) -> list[str]:
@@ -34,6 +37,10 @@ def scripted(name: str) -> Life:
         ("retry", ["NEW", "PENDING_VBV", "AUTHORIZATION_FAILED", "PENDING_VBV", "CHARGED"]),
         ("late_success", ["NEW", "PENDING_VBV", "AUTHENTICATION_FAILED", "CHARGED"]),
         ("auto_refunded", ["NEW", "PENDING_VBV", "AUTHENTICATION_FAILED", "CHARGED", "AUTO_REFUNDED"]),
+        ("preauth", ["NEW", "PENDING_VBV", "AUTHORIZED", "CAPTURE_INITIATED", "CHARGED"]),
+        ("voided", ["NEW", "PENDING_VBV", "AUTHORIZED", "VOID_INITIATED", "VOIDED"]),
+        ("loan_session", ["NEW"]),
+        ("loan_two_applications", ["NEW", "PENDING_VBV", "CHARGED"]),
         ("abandoned", ["NEW"]),
         ("stuck", ["NEW", "PENDING_VBV"]),
     ],
@@ -68,6 +75,16 @@ def test_nobody_has_tried_while_an_order_is_new():
             "refund_manual_review",
             [("PENDING", False, False), ("PENDING", True, False), ("MANUAL_REVIEW", True, False)],
         ),
+        (
+            "refund_reviewed",
+            [
+                ("PENDING", False, False),
+                ("PENDING", True, False),
+                ("MANUAL_REVIEW", True, False),
+                ("SUCCESS", True, False),
+                ("SUCCESS", True, True),
+            ],
+        ),
         ("refund_overdue", [("PENDING", False, False), ("PENDING", True, False)]),
         ("refund_instant", [("PENDING", True, False), ("SUCCESS", True, False), ("SUCCESS", True, True)]),
     ],
@@ -91,6 +108,29 @@ def test_the_platforms_own_refund_is_marked_as_such():
     (row,) = scripted("auto_refunded").look(1_000_000).refunds
     assert row.initiated_by == "AUTO_REFUNDED"
     assert row.unique_request_id.startswith("AR")
+
+
+def test_a_failed_auto_refund_takes_its_money_back_out_of_the_total():
+    life = scripted("auto_refund_failed")
+    assert life.look(1300).refunded == 100_00
+    assert (life.look(life.ends_s).status, life.look(life.ends_s).refunded) == ("AUTO_REFUNDED", 0)
+
+
+def test_a_failed_refund_is_tried_again_under_another_id():
+    first, second = scripted("refund_retried").look(10**6).refunds
+    assert (first.status, second.status) == ("FAILURE", "SUCCESS")
+    assert first.unique_request_id != second.unique_request_id
+
+
+def test_two_refunds_of_an_odd_amount_give_all_of_it_back():
+    life = SCRIPTS["two_refunds"].life(order_id="O", amount=99_99)
+    assert life.look(10**6).refunded == 99_99
+
+
+def test_an_offer_is_refunded_in_part_and_then_whole():
+    life = scripted("offer_refunded")
+    words = [offer_status(life, life.look(age_s)) for age_s in (20, 100, 400, 8000)]
+    assert words == ["INITIATED", "AVAILED", "PARTIALLY_REFUNDED", "REFUNDED"]
 
 
 def test_a_refund_id_is_short_enough_for_juspay():
@@ -177,3 +217,24 @@ def test_random_steps_never_go_back_in_time():
     for n in range(500):
         ages = [step.at_s for step in random_life(f"O{n}", dice).steps]
         assert ages == sorted(ages)
+
+
+def test_random_loans_skip_swap_and_are_refused_but_end_in_a_lenders_word():
+    dice = random.Random(4)
+    lives = [random_loan(f"L{n}", dice) for n in range(300)]
+    ends = Counter(row.stage for life in lives for row in life.look(life.ends_s).applications)
+    assert set(ends) == {"Loan Active", *REFUSED}
+    assert 0.5 < ends["Loan Active"] / 300 < 0.9
+    spelt = Counter(step.application.stage for life in lives for step in life.steps)
+    assert min(spelt["Agreement Singed"], spelt["Agreement Signed"]) > 10
+    courses = {tuple(step.application.stage for step in life.steps) for life in lives}
+    assert len(courses) > 50
+    assert {len(life.look(life.ends_s).applications) for life in lives} == {1, 2}
+
+
+def test_random_mandates_are_paused_and_revoked_now_and_then():
+    dice = random.Random(6)
+    lives = [life for n in range(6000) if (life := random_life(f"O{n}", dice)).registers_mandate]
+    words = Counter(step.mandate_status for life in lives for step in life.steps if step.mandate_status)
+    assert set(words) == {"PAUSED", "ACTIVE", "REVOKED"}
+    assert words["PAUSED"] == words["ACTIVE"]

@@ -39,5 +39,6 @@ async def test_the_settings_reach_the_sandbox(clock, merchant):
         assert (await other.get("/orders/A"))[0] == 401
         world.sandbox.create("A", script="charged")
         await clock.advance(1)
-        body = world.sandbox.body(world.sandbox.find("a"))
+        order = world.sandbox.find("a")
+        body = world.sandbox.order_body(order, world.sandbox.age_s(order))
         assert (body["merchant_id"], body["status"]) == ("othermart", "CHARGED")

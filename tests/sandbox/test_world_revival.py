@@ -27,7 +27,8 @@ async def test_a_self_living_order_goes_on_living_in_a_restarted_sandbox():
     after = Sandbox(clock, seed=7).find(order_id.lower())
     assert before is not None
     assert after is not None
-    assert first.body(before) == Sandbox(clock, seed=7).body(after)
+    assert first.order_body(before, 60) == Sandbox(clock, seed=7).order_body(after, 60)
+    assert first.age_s(before) == first.age_s(after)
 
 
 def test_an_id_from_the_future_or_of_another_form_is_unknown():

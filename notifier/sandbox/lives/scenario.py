@@ -5,7 +5,8 @@ Ages are seconds of the life itself, before any speed. Amounts are whole hundred
 
 import hashlib
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 FAILED = frozenset({"AUTHENTICATION_FAILED", "AUTHORIZATION_FAILED", "JUSPAY_DECLINED"})
@@ -22,16 +23,19 @@ class Method(StrEnum):
     UPI_COLLECT = "UPI_COLLECT"
     NB = "NB"
     WALLET = "WALLET"
+    LOAN = "LOAN"
 
 
 class RefundOutcome(StrEnum):
-    """Where a refund ends; PENDING never ends, INSTANT skips the queue."""
+    """Where a refund ends; PENDING never ends, INSTANT skips the queue, REVIEW_… is what a person decides."""
 
     SUCCESS = "success"
     FAILURE = "failure"
     MANUAL_REVIEW = "manual_review"
     PENDING = "pending"
     INSTANT = "instant"
+    REVIEW_SUCCESS = "review_success"
+    REVIEW_FAILURE = "review_failure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,17 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """An application for a loan as it is since `changed_s`; `stage` is the upstream's `sub_status`."""
+
+    number: int
+    lender: str
+    stage: str
+    begun_s: float
+    changed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """What changes at an age; None leaves a thing as it was."""
 
@@ -57,6 +72,7 @@ class Step:
     status: str | None = None
     mandate_status: str | None = None
     refund: Refund | None = None
+    application: Application | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +85,7 @@ class Look:
     attempt_s: float = 0
     mandate_status: str | None = None
     refunds: tuple[Refund, ...] = ()
+    applications: tuple[Application, ...] = ()
 
     def after(self, step: Step) -> "Look":
         """Return what the order looks like once the step has happened."""
@@ -83,6 +100,11 @@ class Look:
             rows = {row.unique_request_id: row for row in look.refunds}
             look = replace(
                 look, refunds=tuple((rows | {step.refund.unique_request_id: step.refund}).values())
+            )
+        if step.application is not None:
+            loans = {row.number: row for row in look.applications}
+            look = replace(
+                look, applications=tuple((loans | {step.application.number: step.application}).values())
             )
         return look
 
@@ -99,7 +121,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """An order and its script; `steps` are kept in the order of their ages."""
+    """An order and its script; `steps` are kept in the order of their ages, `given` is what the merchant sent."""
 
     order_id: str
     amount: int
@@ -108,6 +130,7 @@ class Life:
     discount: int = 0
     registers_mandate: bool = False
     steps: tuple[Step, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def effective(self) -> int:
@@ -137,67 +160,33 @@ class Life:
         """Return this life with more steps."""
         return replace(self, steps=tuple(sorted((*self.steps, *steps), key=lambda step: step.at_s)))
 
+    def hurried(self, age_s: float) -> "Life":
+        """Return this life with its next step now, and all later ones as much earlier."""
+        next_s = min((step.at_s for step in self.steps if step.at_s > age_s), default=age_s)
+        return replace(self, steps=tuple(_earlier(step, age_s, next_s) for step in self.steps))
+
     def forced(self, at_s: float, status: str) -> "Life":
         """Return this life with the status set by hand; what the script meant to do to it later is off."""
         kept = tuple(step for step in self.steps if step.at_s <= at_s or step.status is None)
         return replace(self, steps=kept).then(Step(at_s=at_s, status=status))
 
 
-QUEUE_S = 900.0  # refunds wait so long at Juspay before the gateway hears of them
-_GATEWAY_S = 3600.0
-_ARN_S = 7200.0
-_INSTANT_S = 30.0
+def _earlier(step: Step, age_s: float, next_s: float) -> Step:
+    def at(then_s: float) -> float:
+        return then_s if then_s <= age_s else age_s + (then_s - next_s)
 
-
-def refund_steps(
-    *,
-    unique_request_id: str,
-    amount: int,
-    asked_s: float,
-    outcome: RefundOutcome = RefundOutcome.SUCCESS,
-    initiated_by: str = "API",
-) -> tuple[Step, ...]:
-    """Return the course of a refund: queued, sent, decided, and the ARN after a success."""
-    instant = outcome is RefundOutcome.INSTANT
-    asked = Refund(
-        unique_request_id=unique_request_id,
-        amount=amount,
-        asked_s=asked_s,
-        changed_s=asked_s,
-        sent_to_gateway=instant,
-        initiated_by=initiated_by,
-        refund_type="INSTANT" if instant else "STANDARD",
+    refund, loan = step.refund, step.application
+    return replace(
+        step,
+        at_s=at(step.at_s),
+        refund=refund and replace(refund, asked_s=at(refund.asked_s), changed_s=at(refund.changed_s)),
+        application=loan and replace(loan, begun_s=at(loan.begun_s), changed_s=at(loan.changed_s)),
     )
-    rows = [asked]
-    if not instant:
-        rows.append(replace(asked, sent_to_gateway=True, changed_s=asked_s + QUEUE_S))
-    if outcome is not RefundOutcome.PENDING:
-        word = "SUCCESS" if instant else outcome.value.upper()
-        wait_s = _INSTANT_S if instant else _GATEWAY_S
-        rows.append(replace(rows[-1], status=word, changed_s=rows[-1].changed_s + wait_s))
-    if rows[-1].status == "SUCCESS":
-        rows.append(replace(rows[-1], has_arn=True, changed_s=rows[-1].changed_s + _ARN_S))
-    return tuple(Step(at_s=row.changed_s, refund=row) for row in rows)
 
 
 def tag(text: str) -> str:
     """Return hexadecimal digits that belong to the text, the same on every machine."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def refunded(
-    life: Life, *, asked_s: float, outcome: RefundOutcome = RefundOutcome.SUCCESS, percent: int = 100
-) -> Life:
-    """Return the life with a share of what was paid refunded; by the platform if it is AUTO_REFUNDED."""
-    automatic = life.look(asked_s).status == "AUTO_REFUNDED"
-    steps = refund_steps(
-        unique_request_id=("AR" if automatic else "RF") + tag(life.order_id)[:12],
-        amount=life.effective * percent // 100,
-        asked_s=asked_s,
-        outcome=outcome,
-        initiated_by="AUTO_REFUNDED" if automatic else "API",
-    )
-    return life.then(*steps)
 
 
 def course(*changes: tuple[float, str]) -> tuple[Step, ...]:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 from notifier.domain.instant import to_ms
-from notifier.sandbox.blocks import mandate_block, offer_rows, refund_row
+from notifier.sandbox.bodies.blocks import offer_rows, refund_row
+from notifier.sandbox.bodies.customer import GIVEN, customer
+from notifier.sandbox.bodies.mandate import mandate_block
+from notifier.sandbox.bodies.rails import RAILS, instrument, payment_method, reason
 from notifier.sandbox.frame import Frame, Json, number
-from notifier.sandbox.rails import NO_REASON, RAILS, REASONS, instrument
-from notifier.sandbox.scenario import FAILED, ON_THE_PAGE, PAID, UNTRIED, Life, Look, Method, tag
+from notifier.sandbox.lives.scenario import FAILED, ON_THE_PAGE, PAID, UNTRIED, Life, Look, Method, tag
 
 STATUS_IDS: Mapping[str, int] = {
     "CREATED": 1,
@@ -33,8 +35,18 @@ UNKNOWN_STATUS_ID = 0
 _EXPIRY_S = 900.0
 
 
-def order_body(life: Life, age_s: float, frame: Frame, *, full_gateway_response: bool = False) -> Json:
-    """Return the 200 body of `GET /orders/{order_id}` for this life at this age."""
+def order_body(
+    life: Life,
+    age_s: float,
+    frame: Frame,
+    *,
+    full_gateway_response: bool = False,
+    mandate_follows: bool = True,
+) -> Json:
+    """Return the 200 body of `GET /orders/{order_id}` for this life at this age.
+
+    `mandate_follows` is whether its mandate shows what happened after the registration.
+    """
     look = life.look(age_s)
     body = _head(life, look, frame)
     if look.status in UNTRIED:
@@ -50,19 +62,16 @@ def order_body(life: Life, age_s: float, frame: Frame, *, full_gateway_response:
         body["payment_gateway_response"] = answer
     body |= _gateway(life, look, frame) | {"offers": offer_rows(life, look)}
     if life.registers_mandate:
-        body["mandate"] = mandate_block(life, look, frame)
+        body["mandate"] = mandate_block(life, look, frame, follows=mandate_follows)
     return body
 
 
 def _head(life: Life, look: Look, frame: Frame) -> Json:
-    mark = tag(life.order_id.lower())
-    return {
-        "customer_email": f"customer.{mark[:6]}@example.com",
-        "customer_phone": f"90000{int(mark[:8], 16) % 100000:05d}",
-        "customer_id": f"cth_{mark[8:20]}",
+    head: Json = {
+        **customer(life),
         "status_id": STATUS_IDS.get(look.status, UNKNOWN_STATUS_ID),
         "status": look.status,
-        "id": _juspay_id(life),
+        "id": juspay_id(life),
         "merchant_id": frame.merchant_id,
         "amount": number(life.amount),
         "currency": life.currency,
@@ -71,16 +80,19 @@ def _head(life: Life, look: Look, frame: Frame) -> Json:
         "last_updated": frame.stamp(look.changed_s),
         "return_url": "https://shop.example.com/pay/return",
         "product_id": "",
-        "payment_links": _links(life),
+        "payment_links": payment_links(life, frame),
     } | {f"udf{n}": "" for n in range(1, 11)}
+    return head | {name: life.given[name] for name in GIVEN if name in life.given}
 
 
-def _juspay_id(life: Life) -> str:
+def juspay_id(life: Life) -> str:
+    """Return Juspay's own id of the order."""
     return f"ordeh_{tag(life.order_id.lower())[:32]}"
 
 
-def _links(life: Life) -> Json:
-    page = f"https://sandbox.juspay.in/orders/{_juspay_id(life)}/payment-page"
+def payment_links(life: Life, frame: Frame) -> Json:
+    """Return where the customer pays; on a running sandbox somebody answers there."""
+    page = f"{frame.pages}/orders/{juspay_id(life)}/payment-page"
     return {"iframe": page, "web": page, "mobile": page}
 
 
@@ -109,18 +121,18 @@ def _payment(life: Life, look: Look, frame: Frame) -> Json:
         "txn_id": _txn_id(life, look, frame),
         "payment_method_type": rail.type,
         "auth_type": rail.auth_type,
-        "payment_method": rail.method,
+        "payment_method": payment_method(life, look),
     } | instrument(life, look)
 
 
 def _attempt(life: Life, look: Look, frame: Frame) -> Json:
-    reason = REASONS.get(look.status, NO_REASON)
+    why = reason(life, look)
     return {
-        "resp_code": reason.code,
-        "resp_message": reason.message,
-        "bank_error_code": reason.bank_code,
-        "bank_error_message": reason.bank_message,
-        "resp_category": reason.category,
+        "resp_code": why.code,
+        "resp_message": why.message,
+        "bank_error_code": why.bank_code,
+        "bank_error_message": why.bank_message,
+        "resp_category": why.category,
         "txn_uuid": _txn_uuid(life, look),
         "txn_detail": _txn_detail(life, look, frame),
     }
@@ -128,12 +140,12 @@ def _attempt(life: Life, look: Look, frame: Frame) -> Json:
 
 def _txn_detail(life: Life, look: Look, frame: Frame) -> Json:
     rail = RAILS[life.method]
-    reason = REASONS.get(look.status, NO_REASON)
+    why = reason(life, look)
     detail: Json = {
         "txn_id": _txn_id(life, look, frame),
         "order_id": life.order_id,
         "status": look.status,
-        "error_code": reason.bank_code or None,
+        "error_code": why.bank_code or None,
         "net_amount": number(life.amount),
         "surcharge_amount": None,
         "tax_amount": None,
@@ -145,15 +157,15 @@ def _txn_detail(life: Life, look: Look, frame: Frame) -> Json:
         "redirect": rail.redirect,
         "txn_uuid": _txn_uuid(life, look),
         "gateway": rail.gateway,
-        "error_message": reason.bank_message,
+        "error_message": why.bank_message,
         "created": frame.stamp(look.attempt_s),
         "txn_flow_type": rail.flow,
         "metadata": {"payment_channel": "WEB", "microapp": "hyperpay"},
     }
     if look.status in PAID:
         detail["last_updated"] = frame.stamp(look.changed_s)
-    if reason.code is not None:
-        detail |= {"response_code": reason.code, "response_message": reason.message}
+    if why.code is not None:
+        detail |= {"response_code": why.code, "response_message": why.message}
     if life.registers_mandate:
         detail |= {
             "txn_object_type": "EMANDATE_REGISTER",
@@ -185,11 +197,11 @@ def _gateway_answer(life: Life, look: Look, frame: Frame) -> Json:
             "auth_id_code": f"{int(mark[12:20], 16) % 10**6:06d}" if life.method is Method.CARD else "",
         }
     if look.status in FAILED:
-        reason = REASONS[look.status]
+        why = reason(life, look)
         return answer | {
-            "resp_code": reason.bank_code,
+            "resp_code": why.bank_code,
             "rrn": "",
-            "resp_message": reason.bank_message,
+            "resp_message": why.bank_message,
             "auth_id_code": "",
         }
     return answer
@@ -218,7 +230,7 @@ def _gateway(life: Life, look: Look, frame: Frame) -> Json:
     metadata: Json = {"payment_page_client_id": frame.merchant_id}
     sub_account = "sandboxmid" if life.method is Method.CARD and look.status in PAID else None
     if sub_account is None:
-        metadata["payment_links"] = _links(life)
+        metadata["payment_links"] = payment_links(life, frame)
     else:
         metadata[f"{rail.gateway}:gateway_reference_id"] = sub_account
     return {"gateway_id": rail.gateway_id, "metadata": metadata, "gateway_reference_id": sub_account}

@@ -1,11 +1,12 @@
-"""The blocks of a body with a life of their own: refunds, offers, the mandate."""
+"""The blocks of a body with a life of their own: refunds and offers."""
 
-from notifier.domain.instant import to_ms
+import json
+
 from notifier.sandbox.frame import Frame, Json, number
-from notifier.sandbox.scenario import FAILED, PAID, Life, Look, Method, Refund, tag
+from notifier.sandbox.lives.following import offer_status
+from notifier.sandbox.lives.scenario import Life, Look, Refund, tag
 
 _CREDIT_S = 7 * 86400.0
-_MANDATE_S = 5 * 365 * 86400
 
 
 def refund_row(row: Refund, gateway: str, frame: Frame) -> Json:
@@ -64,70 +65,24 @@ def offer_rows(life: Life, look: Look) -> list[Json]:
     offer: Json = {
         "offer_id": "5d0c7b1e-3f52-4f0e-9a57-2f6f6d2b9c10",
         "offer_code": f"SANDBOX{percent}",
-        "status": _offer_status(life, look),
+        "status": offer_status(life, look),
         "benefits": [
             {
                 "type": "DISCOUNT",
-                "calculation_info": {"value": percent, "calculation_rule": "PERCENTAGE"},
+                "calculation_info": {
+                    "value": percent,
+                    "calculation_rule": "PERCENTAGE",
+                    "max_amount": number(life.discount),
+                },
                 "amount": number(life.discount),
             }
         ],
+        "metadata": {"minimum_order_amount": "200.00"},
     }
     if offer["status"] == "FAILED":
         offer |= {
+            "metadata": json.dumps(offer["metadata"]),  # text of JSON in some answers, an object in others
             "error_code": "JP706",
             "error_message": "Offer Application failed due to transaction failure",
         }
     return [offer]
-
-
-def _offer_status(life: Life, look: Look) -> str:
-    if look.status in FAILED:
-        return "FAILED"
-    if look.status not in PAID:
-        return "INITIATED"
-    if look.refunded:
-        return "REFUNDED" if look.refunded == life.effective else "PARTIALLY_REFUNDED"
-    return "AVAILED"
-
-
-def mandate_block(life: Life, look: Look, frame: Frame) -> Json:
-    """Return the `mandate` of a registering order; dates are epoch seconds as text."""
-    mark = tag(f"mandate of {life.order_id.lower()}")
-    start_s = to_ms(frame.created_at) // 1000
-    mandate: Json = {
-        "mandate_id": mark[:20],
-        "mandate_token": mark[20:52],
-        "mandate_status": _mandate_status(look),
-        "mandate_type": "EMANDATE",
-        "start_date": str(start_s),
-        "end_date": str(start_s + _MANDATE_S),
-        "revokable_by_customer": True,
-        "block_fund": False,
-        "max_amount": 1000,
-        "amount_rule": "VARIABLE",
-        "frequency": "MONTHLY",
-        "rule_type": "AFTER",
-        "rule_value": 5,
-    }
-    if mandate["mandate_status"] == "FAILURE":
-        mandate["pg_response"] = {
-            "response_code": "FAILURE_MANDATE",
-            "response_message": "Txn status is not charged.",
-        }
-    elif life.method is Method.NB:
-        mandate["bank_details"] = {
-            "beneficiary_name": "Sandbox Customer",
-            "account_number": "50100000000001",
-            "bank_name": "State Bank of India",
-            "ifsc": "SBIN0000053",
-        }
-    return mandate
-
-
-def _mandate_status(look: Look) -> str:
-    if look.mandate_status is not None:
-        return look.mandate_status
-    if look.status in FAILED:
-        return "FAILURE"
-    return "ACTIVE" if look.status in PAID else "CREATED"

@@ -4,7 +4,9 @@ from uuid import UUID
 
 from aiohttp import web
 
+from notifier.errors import Problem
 from notifier.sandbox.frame import Json
+from notifier.sandbox.manners import UnknownOrder
 
 _REQUEST_ID = str(UUID(int=0x5AADB0))
 
@@ -55,6 +57,27 @@ def invalid(message: str, *, field: str, code: str) -> web.Response:
     return web.json_response(body, status=400)
 
 
+def short(message: str) -> web.Response:
+    """Refuse in the short shape, which has no `error_info`."""
+    body = {"status": "Invalid Request", "error_code": "bad_request", "error_message": message}
+    return web.json_response(body, status=400)
+
+
+def refused(problem: Problem) -> web.Response:
+    """Refuse for a reason of the sandbox's own."""
+    if problem.code == "bad_request":
+        return short(problem.message)
+    return invalid(problem.message, field=problem.path, code=problem.code)
+
+
+def not_enabled() -> web.Response:
+    """Refuse what Juspay would have to switch on for the account first."""
+    text = "Encryption is not enabled for this merchant"
+    info = _info("FEATURE_NOT_ENABLED", text, "Feature not enabled.") | {"category": "CONFIG_ERROR"}
+    body = {"status": "error", "error_code": "bad_request", "error_message": text, "error_info": info}
+    return web.json_response(body, status=400)
+
+
 def unauthorized() -> web.Response:
     """Refuse the key; this shape has no `error_message`."""
     info = _info("UNAUTHORIZED", "Invalid API Key. Please pass a valid and active api key.", "Unauthorized.")
@@ -90,6 +113,19 @@ def not_found() -> web.Response:
 def not_found_legacy(order_id: str, *, status: int) -> web.Response:
     """Answer it the old way: an order-like body, in some deployments even under 200."""
     return web.json_response({"status": "NOT_FOUND", "status_id": 40, "order_id": order_id}, status=status)
+
+
+def unknown(manner: UnknownOrder, order_id: str) -> web.Response:
+    """Answer that there is no such order, in the manner chosen."""
+    match manner:
+        case UnknownOrder.JSON:
+            return not_found()
+        case UnknownOrder.LEGACY:
+            return not_found_legacy(order_id, status=404)
+        case UnknownOrder.LEGACY_200:
+            return not_found_legacy(order_id, status=200)
+        case UnknownOrder.BAD_REQUEST:
+            return invalid("Order not found", field="order_id", code="INVALID_REQUEST")
 
 
 def throttled(retry_after: int | None) -> web.Response:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifier.sandbox.frame import Json
-from notifier.sandbox.scenario import ON_THE_PAGE, Life, Look, Method, tag
+from notifier.sandbox.lives.loans import FIRST_LENDER
+from notifier.sandbox.lives.scenario import ON_THE_PAGE, Life, Look, Method, tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,9 @@ RAILS: Mapping[Method, Rail] = {
     Method.WALLET: Rail(
         type="WALLET", method="PHONEPE", flow="INAPP_DEBIT", gateway_id=39, gateway="PHONEPE"
     ),
+    Method.LOAN: Rail(
+        type="CONSUMER_FINANCE", method=FIRST_LENDER, flow="REDIRECT", gateway_id=1, gateway="LSP"
+    ),
 }
 
 
@@ -55,8 +59,9 @@ class Reason:
     bank_message: str = ""
 
 
-NO_REASON = Reason()
-REASONS: Mapping[str, Reason] = {
+_NO_REASON = Reason()
+_REFUSED_LOAN = Reason(bank_code="NA", bank_message="The lender refused the application")
+_REASONS: Mapping[str, Reason] = {
     "AUTHORIZATION_FAILED": Reason(
         code="INSUFFICIENT_BALANCE",
         message="Insufficient balance in the account",
@@ -75,10 +80,29 @@ REASONS: Mapping[str, Reason] = {
 }
 
 
+def reason(life: Life, look: Look) -> Reason:
+    """Return why the order stands where it stands; all empty unless an attempt failed."""
+    if life.method is Method.LOAN and look.status in _REASONS:
+        return _REFUSED_LOAN
+    return _REASONS.get(look.status, _NO_REASON)
+
+
+def payer(life: Life) -> str:
+    """Return the UPI handle of the customer."""
+    return f"90000{int(tag(life.order_id.lower())[:8], 16) % 100000:05d}@examplepsp"
+
+
+def payment_method(life: Life, look: Look) -> str:
+    """Return the `payment_method`: for a loan the lender of the latest application."""
+    if look.applications:
+        return look.applications[-1].lender
+    return RAILS[life.method].method
+
+
 def instrument(life: Life, look: Look) -> Json:
     """Return the members that describe the card, the wallet or the UPI payer."""
     mark = tag(life.order_id.lower())
-    vpa = f"90000{int(mark[:8], 16) % 100000:05d}@examplepsp"
+    vpa = payer(life)
     match life.method:
         case Method.CARD:
             return {"card": _card(mark)}
@@ -95,7 +119,7 @@ def instrument(life: Life, look: Look) -> Json:
         case Method.UPI_INTENT:
             upi = {"payer_vpa": vpa, "payer_app": "com.phonepe.app", "txn_flow_type": "INTENT"}
             return {"payer_vpa": vpa, "payer_app_name": "phonepe", "upi": upi}
-        case Method.NB:
+        case Method.NB | Method.LOAN:
             return {}
 
 
