@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 from notifier.app.daemon import Daemon
@@ -16,11 +17,14 @@ from notifier.channels.contract import Channel
 from notifier.clock import Clock
 from notifier.config.accounts import Account
 from notifier.config.model import Config, Storage
+from notifier.config.secret import Secret
 from notifier.config.told import Email, Slack, Subscription
-from notifier.domain.order import parse_order_id
+from notifier.domain.order import Source, parse_order_id
 from notifier.errors import StorageError
 from notifier.logs import get_logger
+from notifier.sandbox.lives.scenario import Method
 from notifier.sandbox.serve import Settings, World, running
+from notifier.sandbox.webhooks.hook import Hook
 from notifier.storage.records import Registration
 from notifier.templating import Templates
 from notifier.web.wording import step
@@ -30,6 +34,7 @@ CALLBACKS = "sandbox-callbacks"
 DATABASE = Path("notifier-sandbox.db")
 _SLACK_CHANNEL = "C0SANDBOX"
 _MAIL_TO = "merchant@sandbox.example"
+_HINTS_USER = "juspay"
 _SPEED = 12.0
 _NEW_ORDER_EVERY_S = 5.0
 
@@ -44,6 +49,7 @@ class Playground:
 
     config: Config
     world: World
+    hints_password: Secret
 
     @property
     def key_file(self) -> Path:
@@ -66,17 +72,24 @@ class Playground:
             f"  told      {world.receiver_url}/callbacks, a stand-in for Slack, a mailbox on port {world.smtp_port}",
         ]
 
-    async def live(self, daemon: Daemon, say: Say) -> None:
-        """Open orders, watch them, and say what the receivers get, until cancelled."""
+    async def live(self, daemon: Daemon, url: str, say: Say) -> None:
+        """Open orders, watch them, and say what the receivers get, until cancelled.
+
+        The make-believe Juspay sends its webhooks to the daemon at `url`, as the real one would.
+        """
         account = daemon.config.accounts[ACCOUNT]
         async with daemon.storage.reading() as tx:
             subscription = await tx.subscription_by_name(ACCOUNT, CALLBACKS)
             if subscription is not None:
                 self.world.receiver.secret = (await tx.secrets(subscription.id)).signing[0].reveal()
+        hints = f"{url}/v1/hints/juspay/{ACCOUNT}"
+        self.world.webhooks.add(Hook(url=hints, user=_HINTS_USER, password=self.hints_password.reveal()))
         say(f"  watching account {ACCOUNT} of {account.base_url}; Ctrl-C stops\n")
 
         async def watch(order_id: str) -> None:
-            wish = Registration(account=ACCOUNT, order_id=parse_order_id(order_id))
+            wish = Registration(
+                account=ACCOUNT, order_id=parse_order_id(order_id), sources=self._sources_of(order_id)
+            )
             try:
                 async with daemon.storage.writing() as tx:
                     await tx.register(wish, now=daemon.services.clock.now())
@@ -88,6 +101,11 @@ class Playground:
             tasks.create_task(self._say_callbacks(say))
             tasks.create_task(self._say_slack(say))
             tasks.create_task(self._say_mails(say))
+
+    def _sources_of(self, order_id: str) -> frozenset[Source]:
+        order = self.world.sandbox.find(order_id)
+        is_loan = order is not None and order.life.method is Method.LOAN
+        return frozenset({Source.ORDER, Source.HYPERCREDIT} if is_loan else {Source.ORDER})
 
     async def _say_callbacks(self, say: Say) -> None:
         async for got in self.world.receiver.callbacks.follow():
@@ -117,14 +135,26 @@ class Playground:
 async def playground(config: Config, clock: Clock) -> AsyncIterator[Playground]:
     """Run the sandbox and yield the configuration that uses it."""
     async with running(Settings(speed=_SPEED), clock=clock) as world:
-        yield Playground(config=_pointed_at(world, config), world=world)
+        password = Secret(token_urlsafe())
+        account = Account.model_validate(
+            {
+                "base_url": world.upstream_url,
+                "merchant_id": world.sandbox.merchant_id,
+                "api_key_env": "KEY",
+                "credit": {"base_url": world.upstream_url, "api_key_env": "CREDIT_KEY"},
+                "hints": {"user_env": "USER", "password_env": "PASSWORD"},
+            },
+            context={
+                "KEY": world.sandbox.key,
+                "CREDIT_KEY": world.sandbox.credit_key,
+                "USER": _HINTS_USER,
+                "PASSWORD": password.reveal(),
+            },
+        )
+        yield Playground(config=_pointed_at(world, config, account), world=world, hints_password=password)
 
 
-def _pointed_at(world: World, config: Config) -> Config:
-    account = Account.model_validate(
-        {"base_url": world.upstream_url, "merchant_id": world.sandbox.merchant_id, "api_key_env": "KEY"},
-        context={"KEY": world.sandbox.key},
-    )
+def _pointed_at(world: World, config: Config, account: Account) -> Config:
     told = {
         CALLBACKS: _told(channel="webhook", target=f"{world.receiver_url}/callbacks"),
         "sandbox-slack": _told(channel="slack", target=_SLACK_CHANNEL),

@@ -55,7 +55,7 @@ async def run(config: Config, *, sandbox: bool, say: Say) -> None:
         log.info("app.started", version=__version__, url=url, accounts=list(config.accounts))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(daemon.supervisor.run(stop, abort), name="workers")
-            playing = tasks.create_task(play.live(daemon, say), name="play") if play else None
+            playing = tasks.create_task(play.live(daemon, url, say), name="play") if play else None
             await stop.wait()
             if playing:
                 playing.cancel()
