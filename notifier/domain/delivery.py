@@ -120,6 +120,19 @@ def owed(
     )
 
 
+def begun(delivery: Delivery) -> Delivery:
+    """Return the delivery with one more attempt counted, as a claim does."""
+    return Delivery(
+        id=delivery.id,
+        state=delivery.state,
+        reason=delivery.reason,
+        attempts=delivery.attempts + 1,
+        due_at=delivery.due_at,
+        created_at=delivery.created_at,
+        expires_at=delivery.expires_at,
+    )
+
+
 def advance(
     delivery: Delivery, outcome: Outcome, *, now: datetime, schedule: Sequence[float], roll: float
 ) -> Delivery:
@@ -164,4 +177,14 @@ def _again(delivery: Delivery, reason: Reason, now: datetime, wait_s: float) -> 
 
 
 def _ended(delivery: Delivery, state: DeliveryState, reason: Reason, now: datetime) -> Delivery:
-    return replace(delivery, state=state, reason=reason, due_at=None, finished_at=now)
+    # By hand, as in `begun`: both are made for every attempt, and `replace` costs three times as much.
+    return Delivery(
+        id=delivery.id,
+        state=state,
+        reason=reason,
+        attempts=delivery.attempts,
+        due_at=None,
+        created_at=delivery.created_at,
+        expires_at=delivery.expires_at,
+        finished_at=now,
+    )

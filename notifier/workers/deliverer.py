@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from notifier.channels.contract import Address, Channel, Parcel
 from notifier.clock import Clock
-from notifier.domain.delivery import Delivery, Outcome, Reason, Verdict, advance, expire
+from notifier.domain.delivery import Delivery, Outcome, Reason, Verdict, advance, begun, expire
 from notifier.domain.subscription import SubscriptionId, SubscriptionState
 from notifier.errors import NotFound, StorageError
 from notifier.logs import get_logger
@@ -26,9 +26,9 @@ from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import AttemptRecord, Claim, DueDelivery
 from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
-from notifier.workers.lines import Claimed, DeliveryLimits, Line, Lines
+from notifier.workers.lines import Claimed, DeliveryLimits, Lines
 
-_LARGEST_CLAIM = 200
+_LARGEST_CLAIM = 500
 _LONGEST_SLEEP_S = 30.0
 _STORAGE_WAIT_S = 1.0
 
@@ -61,7 +61,7 @@ class Deliverer:
         self._durations = {name: metrics.delivery_duration_s.labels(name) for name in channels}
         self._lines = Lines(limits, clock)
         self._stop = asyncio.Event()
-        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._sending = 0
         self._is_more = False
         self._bell = storage.signals.deliveries.listener()
         self._edits = storage.signals.subscriptions.listener()
@@ -81,6 +81,7 @@ class Deliverer:
         # What an earlier run that failed had claimed comes due again when its leases run out.
         self._lines.clear()
         self._recorder.forget()
+        self._sending = 0
         async with asyncio.TaskGroup() as tasks:
             recording = tasks.create_task(self._recorder.run(drained), name="deliverer:record")
             stopping = tasks.create_task(_wake(stop, self._bell))
@@ -106,7 +107,8 @@ class Deliverer:
             return
         claimed = await self._claim(busy)
         for each in claimed:
-            self._enqueue(each, senders)
+            self._lines.put(each)
+        self._send_more(len(claimed), senders)
         if not claimed:
             # Due by its column, held back by its lane or its line: whatever ends next will wake us.
             await self._clock.wait(self._bell, 1.0)
@@ -142,7 +144,7 @@ class Deliverer:
         return [
             Claimed(
                 due=due_delivery,
-                delivery=replace(due_delivery.delivery, attempts=claim.attempt),
+                delivery=begun(due_delivery.delivery),
                 body=claim.body,
                 token=claim.token,
                 sequence=won[claim.delivery_id],
@@ -201,34 +203,40 @@ class Deliverer:
         )
         return due, claim
 
-    def _enqueue(self, claimed: Claimed, senders: asyncio.TaskGroup) -> None:
-        line = self._lines.put(claimed)
-        if line.senders < self._limits.senders:
-            line.senders += 1
-            senders.create_task(self._send_line(line), name=f"deliverer:{claimed.due.subscription.id}")
+    def _send_more(self, count: int, senders: asyncio.TaskGroup) -> None:
+        """Have so many more sent, as far as the concurrency goes; a sender goes on until nothing waits."""
+        for _ in range(min(count, self._limits.concurrency - self._sending)):
+            self._sending += 1
+            senders.create_task(self._send_all(senders), name="deliverer:send")
 
-    async def _send_line(self, line: Line) -> None:
+    async def _send_all(self, senders: asyncio.TaskGroup) -> None:
         try:
-            while line.waiting:
-                await self._send(line.waiting.popleft())
+            while (taken := self._lines.take()) is not None:
+                claimed, wait_s = taken
+                if wait_s > 0:
+                    senders.create_task(self._rest(claimed, wait_s, senders), name="deliverer:rest")
+                else:
+                    await self._send(claimed)
         finally:
-            line.senders -= 1
+            self._sending -= 1
+
+    async def _rest(self, claimed: Claimed, wait_s: float, senders: asyncio.TaskGroup) -> None:
+        """Wait for the subscription's own rate without keeping a sender from the others."""
+        await self._clock.wait(self._stop, wait_s)
+        self._lines.rested(claimed)
+        self._send_more(1, senders)
 
     async def _send(self, claimed: Claimed) -> None:
-        wait_s = self._lines.wait_s(claimed.due.subscription)
-        if wait_s > 0:
-            await self._clock.wait(self._stop, wait_s)
-        async with self._slots:
-            if self._edits.is_set():
-                # A subscription was edited, paused or deleted: what waits is claimed anew, if it is still owed.
-                self._edits.clear()
-                self._give_back([claimed, *self._lines.take_back()])
-                return
-            now = self._clock.now()
-            if self._stop.is_set() or not self._lines.has_time(claimed, now):
-                self._give_back([claimed])
-            else:
-                self._recorder.add(await self._attempt(claimed, now))
+        now = self._clock.now()
+        if self._edits.is_set():
+            # A subscription was edited, paused or deleted: what waits is claimed anew, if it is still owed.
+            self._edits.clear()
+            self._give_back([claimed, *self._lines.take_back()])
+        elif self._stop.is_set() or not self._lines.has_time(claimed, now):
+            self._give_back([claimed])
+        else:
+            self._recorder.add(await self._attempt(claimed, now))
+        self._lines.sent(claimed)
 
     def _give_back(self, unsent: Sequence[Claimed]) -> None:
         """Undo claims: no attempt was made, so none is counted."""

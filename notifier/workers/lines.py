@@ -44,7 +44,7 @@ class DeliveryLimits:
     @property
     def claimed_ahead(self) -> int:
         """Deliveries claimed ahead over all subscriptions."""
-        return self.concurrency * 8
+        return self.concurrency * 16
 
     @property
     def lease_s(self) -> float:
@@ -65,11 +65,12 @@ class Claimed(Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(slots=True)
 class Line:
-    """What is claimed for one subscription and how many senders are at it."""
+    """What is claimed for one subscription and how many of it are being sent."""
 
     waiting: deque[Claimed] = field(default_factory=deque)
-    senders: int = 0
+    sending: int = 0
     outstanding: int = 0
+    is_offered: bool = False
 
 
 class Lines:
@@ -80,21 +81,54 @@ class Lines:
         self._clock = clock
         self._longest = timedelta(seconds=limits.longest_attempt_s)
         self._lines: dict[SubscriptionId, Line] = {}
+        self._offered: deque[Line] = deque()
+        self._rested: deque[Claimed] = deque()
         self._paces: dict[SubscriptionId, tuple[float, Pace]] = {}
         self.outstanding = 0
 
     def clear(self) -> None:
         """Forget everything, for a worker that begins anew."""
         self._lines.clear()
+        self._offered.clear()
+        self._rested.clear()
         self.outstanding = 0
 
-    def put(self, claimed: Claimed) -> Line:
-        """Add to its line and return the line."""
+    def put(self, claimed: Claimed) -> None:
+        """Add to its line."""
         line = self._lines.setdefault(claimed.due.subscription.id, Line())
         line.waiting.append(claimed)
         line.outstanding += 1
         self.outstanding += 1
-        return line
+        self._offer(line)
+
+    def take(self) -> tuple[Claimed, float] | None:
+        """Return what is to be sent next, line by line in turns, and in how many seconds; `sent` ends its sending."""
+        if self._rested:
+            return self._rested.popleft(), 0.0
+        while self._offered:
+            line = self._offered.popleft()
+            line.is_offered = False
+            if line.waiting:
+                claimed = line.waiting.popleft()
+                line.sending += 1
+                self._offer(line)
+                return claimed, self._wait_s(claimed.due.subscription)
+        return None
+
+    def rested(self, claimed: Claimed) -> None:
+        """Put what had to wait for its subscription's rate before everything else."""
+        self._rested.append(claimed)
+
+    def sent(self, claimed: Claimed) -> None:
+        """Let the next of its line go."""
+        line = self._lines[claimed.due.subscription.id]
+        line.sending -= 1
+        self._offer(line)
+
+    def _offer(self, line: Line) -> None:
+        if line.waiting and not line.is_offered and line.sending < self._limits.senders:
+            line.is_offered = True
+            self._offered.append(line)
 
     def take_back(self) -> list[Claimed]:
         """Return everything that waits, and leave the lines empty; they are outstanding until they land."""
@@ -139,7 +173,7 @@ class Lines:
             room[key] = left - 1
         return taken
 
-    def wait_s(self, subscription: Subscription) -> float:
+    def _wait_s(self, subscription: Subscription) -> float:
         """Take the subscription's next turn at its own rate and return how long to wait for it."""
         rate = subscription.rate_per_s
         if rate is None:
