@@ -39,6 +39,5 @@ def _without_effect(config: Config) -> list[str]:
         named |= {
             f"accounts.{name}.credit": account.credit is not None,
             f"accounts.{name}.hints": account.hints is not None,
-            f"accounts.{name}.keep": bool(account.keep),
         }
     return [setting for setting, is_given in named.items() if is_given]

@@ -18,7 +18,7 @@ from notifier.domain.cadence import (
 from notifier.domain.change import adopt, diff
 from notifier.domain.event import Expectation, Fact, facts_of, present_facts
 from notifier.domain.order import Phase, WatchState
-from notifier.domain.snapshot import Snapshot, Subject, merge
+from notifier.domain.snapshot import Mandate, Offer, Refund, Row, Snapshot, Subject, merge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,13 +130,34 @@ def _is_stale(before: Snapshot, answer: Snapshot) -> bool:
     return is_older or (old is not None and new is not None and new < old)
 
 
+# Which words come before which: seen after one of the latter, the former is a step back.
+_REFUNDED = frozenset({"PARTIALLY_REFUNDED", "REFUNDED"})
+_ENDED = frozenset({"REVOKED", "EXPIRED"})
+_EARLIER: dict[type[Row], dict[str, frozenset[str]]] = {
+    Refund: {"PENDING": frozenset({"SUCCESS"})},
+    Offer: {
+        "INITIATED": _REFUNDED | {"AVAILED"},
+        "AVAILED": _REFUNDED,
+        "PARTIALLY_REFUNDED": frozenset({"REFUNDED"}),
+    },
+    Mandate: {"CREATED": _ENDED | {"ACTIVE", "PAUSED"}, "ACTIVE": _ENDED, "PAUSED": _ENDED},
+}
+_EARLIER_PHASES = {
+    Phase.SUCCEEDED: frozenset({Phase.OPEN}),
+    Phase.REFUNDED: frozenset({Phase.OPEN, Phase.FAILED, Phase.SUCCEEDED}),
+}
+
+
 def _steps_back(before: Snapshot, answer: Snapshot) -> bool:
-    if before.order.phase is Phase.SUCCEEDED and answer.order.phase is Phase.OPEN:
+    if answer.order.phase in _EARLIER_PHASES.get(before.order.phase, ()):
         is_retry = (answer.order.attempt or 0) > (before.order.attempt or 0) > 0
         if not is_retry:
             return True
-    done = {refund.id for refund in before.refunds if refund.status == "SUCCESS"}
-    return any(refund.id in done and refund.status == "PENDING" for refund in answer.refunds)
+    old = {(subject, row.id): row.status for subject, row in before.rows()}
+    return any(
+        old.get((subject, row.id)) in _EARLIER.get(type(row), {}).get(row.status or "", ())
+        for subject, row in answer.rows()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

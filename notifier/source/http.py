@@ -56,7 +56,9 @@ class OrderStatusSource:
         self._fixed_routing = (
             None if account.routing_id in {"customer_id", "order_id"} else account.routing_id
         )
-        self._reader = Reader(schema=SCHEMA, version=account.version)
+        self._reader = Reader(
+            schema=SCHEMA, version=account.version, options=",".join(sorted(set(account.keep)))
+        )
         self._clock = clock
         self._session = _session(_headers(account))
         self._body_bytes = limits.body_bytes

@@ -78,6 +78,26 @@ STEPS_BACK = {
 }
 
 
+def offers(*words: str):
+    return tuple(a_snapshot(offers=(Offer(id="o1", status=word),)) for word in words)
+
+
+def mandates(*words: str):
+    return tuple(a_snapshot(mandate=Mandate(id="m1", status=word)) for word in words)
+
+
+STEPS_BACK |= {
+    "refunded to succeeded": (a_snapshot("AUTO_REFUNDED"), a_snapshot("CHARGED")),
+    "refunded to failed": (a_snapshot("AUTO_REFUNDED"), a_snapshot("AUTHORIZATION_FAILED")),
+    "offer availed to initiated": offers("AVAILED", "INITIATED"),
+    "offer refunded to availed": offers("REFUNDED", "AVAILED"),
+    "offer partially refunded to availed": offers("PARTIALLY_REFUNDED", "AVAILED"),
+    "mandate revoked to active": mandates("REVOKED", "ACTIVE"),
+    "mandate expired to paused": mandates("EXPIRED", "PAUSED"),
+    "mandate active to created": mandates("ACTIVE", "CREATED"),
+}
+
+
 @pytest.mark.parametrize("name", STEPS_BACK)
 def test_a_step_back_needs_a_second_look(name):
     before, answer = STEPS_BACK[name]
@@ -98,6 +118,10 @@ def test_a_step_back_needs_a_second_look(name):
         (a_snapshot("AUTHORIZATION_FAILED"), a_snapshot("PENDING_VBV")),
         (a_snapshot(refunds=(a_refund("r1", "FAILURE"),)), a_snapshot(refunds=(a_refund(),))),
         (a_snapshot(refunds=(a_refund("r1", "SUCCESS"),)), a_snapshot("VOIDED")),
+        offers("AVAILED", "REFUNDED"),
+        offers("REFUNDED", "CLAWED BACK"),
+        mandates("PAUSED", "ACTIVE"),
+        mandates("FAILURE", "ACTIVE"),
     ],
 )
 def test_other_ways_need_one_look(before, answer):
