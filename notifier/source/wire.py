@@ -3,6 +3,7 @@
 One odd member is unknown, and the order is kept. Rules and names: docs/upstream.md.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -71,7 +72,7 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
         plain = _opened(body)
         if not plain.isascii():
             plain.decode()  # the decoder does not look into the text of members that it skips
-        order = (_keeping(kept) if kept else _DECODER).decode(plain)
+        order = _decoded(plain, _keeping(kept) if kept else _DECODER)
         echoed = order_id if order.order_id == order_id else text(order.order_id)
         status = text(order.status)
         if echoed is None or status is None or is_refusal(status):
@@ -97,6 +98,21 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
 def _opened(body: bytes) -> bytes:
     """Return the plain JSON; the one place where an encrypted answer's envelope is to be opened."""
     return body
+
+
+def _decoded(plain: bytes, decoder: "msgspec.json.Decoder[members.Order]") -> members.Order:
+    try:
+        return decoder.decode(plain)
+    except msgspec.ValidationError:  # perhaps a number beyond all bounds where an object was expected
+        return decoder.decode(_AGAIN.encode(_ANYTHING.decode(plain)))
+
+
+def _bounded(number: str) -> Decimal | str:
+    return Decimal(number) if math.isfinite(float(number)) else number
+
+
+_ANYTHING = msgspec.json.Decoder(float_hook=_bounded)
+_AGAIN = msgspec.json.Encoder(decimal_format="number")
 
 
 def _settle(order: members.Order) -> None:

@@ -327,6 +327,16 @@ def test_fractions_are_exact():
     assert answer.snapshot().order.amount == Money(9007199254740993, "INR")
 
 
+@pytest.mark.parametrize("member", ["offers", "refunds", "txn_detail", "upi", "resp_code", "payment_links"])
+def test_a_number_beyond_all_bounds_costs_its_member_alone(member):
+    body = packed(body_of("upi") | {member: 0}).replace(
+        f'"{member}": 0'.encode(), f'"{member}": 1e400'.encode()
+    )
+    answer = read(body, order_id=OrderId("TEA2002"), merchant_id=MERCHANT, reader=READER)
+    assert isinstance(answer, OrderAnswer)
+    assert answer.snapshot().order.amount == inr("75")
+
+
 def test_long_texts_are_cut():
     order = snapshot_of(body_of("upi") | {"resp_code": "x" * 5000}).order
     assert order.resp_code == "x" * 256

@@ -282,3 +282,76 @@ def whole(**members: Any) -> Body:
             "auth_type": "OTP",
         }
     return body | members
+
+
+def planted(body: Body, mark: str) -> Body:
+    """Return the body with a mark in every place where something personal, or secret, can stand."""
+    person = {"name": mark, "phone": mark, "tokens": [mark, {"vpa": f"{mark}@okkettle"}]}
+    texts = ("customer_email", "customer_phone", "customer_id", "customer_phone_country_code", "return_url",
+             "product_id", "resp_message", "bank_error_message", "bank_pg", "source_object_id")  # fmt: skip
+    body = body | dict.fromkeys((*texts, *(f"udf{n}" for n in range(1, 11))), mark)
+    body |= dict.fromkeys(
+        ("metadata", "additional_info", "juspay", "notification", "links", "loyalty_info"), person
+    )
+    body |= {
+        "card": dict.fromkeys([*_CARD, "payment_account_reference", "token"], mark),
+        "payer_vpa": f"{mark}@okkettle",
+        "upi": {"payer_vpa": f"{mark}@okkettle", "payer_app": mark, "payer_name": mark},
+        "payment_links": dict.fromkeys(("iframe", "web", "mobile"), f"https://pay.example/{mark}"),
+        "basket": [person],
+        "risk_checks": [person],
+        "split_settlement_response": {"split_details": [person]},
+        mark: mark,
+    }
+    body["risk"] = body.get("risk", {}) | {"message": mark, "provider": mark}
+    body["mandate"] = body.get("mandate", {}) | {
+        "mandate_token": mark,
+        "mandate_debit_token": mark,
+        "bank_details": dict.fromkeys(("beneficiary_name", "account_number", "bank_name", "ifsc"), mark),
+        "pg_response": {"response_code": "00", "response_message": mark},
+    }
+    _plant_in_attempt(body, mark, person)
+    for row in body.get("txn_list", []):
+        row |= {"card": {"name_on_card": mark}, "upi": {"payer_vpa": f"{mark}@okkettle"}, "payer_vpa": mark}
+        _plant_in_attempt(row, mark, person)
+    for row in body.get("refunds", []):
+        row |= {
+            "initiated_by": mark,
+            "error_message": mark,
+            "metadata": person,
+            "previous_attempts": [person],
+        }
+    for row in body.get("offers", []):
+        row |= {"error_message": mark, "metadata": f'{{"name": "{mark}"}}', "product_discounts": [person]}
+    for row in body.get("chargebacks", []):
+        row |= {"reason": mark, "txn": person, "metadata": person, "objectReferenceId": mark}
+    return body
+
+
+def _plant_in_attempt(body: Body, mark: str, person: Body) -> None:
+    for block in ("txn_detail", "payment_gateway_response"):
+        body[block] = body.get(block, {}) | {
+            "error_message": mark,
+            "resp_message": mark,
+            "response_message": mark,
+            "network_error_message": mark,
+            "gateway_response": person,
+            "metadata": person,
+            "umrn": mark,
+            "source_object_id": mark,
+        }
+    # An object where a text belongs is no value, whatever is in it.
+    body |= {"resp_code": person, "payer_app_name": [mark]}
+
+
+def planted_error(mark: str, **members: Any) -> Body:
+    """Return an error about somebody."""
+    info = {"code": "INVALID_INPUT", "developer_message": mark, "user_message": f"{mark} may not", "href": mark,
+            "fields": [{"field_name": mark, "reason": mark}]}  # fmt: skip
+    body = {
+        "status": "error",
+        "error_code": f"no such person: {mark}",
+        "error_message": mark,
+        "error_info": info,
+    }
+    return body | members
