@@ -52,8 +52,10 @@ def truth(value: Any) -> bool | None:
 
 
 def integer(value: Any) -> int | None:
-    """Return a whole number of at most 63 bits, also when it comes as text."""
+    """Return a whole number of at most 63 bits, also when it comes as text or with a point."""
     if type(value) is str and _INTEGER.fullmatch(value):
+        return int(value)
+    if type(value) is Decimal and abs(value) < _LARGE and value == int(value):
         return int(value)
     return value if type(value) is int and abs(value) <= _MAX_INT else None
 

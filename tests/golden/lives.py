@@ -1,5 +1,9 @@
 """Lives of orders: what the upstream answers at each step, by the name that the story tells it under."""
 
+from collections.abc import Callable
+from itertools import cycle
+from typing import Any
+
 from support.builders import an_expectation
 from support.upstream import Body, answer, chargeback, mandate, offer, part, refund
 
@@ -25,7 +29,52 @@ _TRIED_TWICE = {
 }
 _NET = {"amount": 1500, "effective": 1350}
 
+_PLAIN = answer(
+    "CHARGED",
+    minute=60,
+    offers=[offer("AVAILED")],
+    mandate=mandate("ACTIVE"),
+    refunds=[refund(1, 100, "SUCCESS")],
+    **_NET,
+)
+
+
+def _spelled(value: Any, number: Callable[[Any], Any]) -> Any:
+    """Return the same answer with its numbers and truths in another spelling."""
+    if isinstance(value, dict):
+        return {name: _spelled(inner, number) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_spelled(inner, number) for inner in value]
+    return number(value) if isinstance(value, int | float) else value
+
+
+def _masked(body: Body) -> Body:
+    """Return the answer as hints have it: everything but its id and status hidden in one way or another."""
+    masks = cycle(("FILTERED", "", "NA", "null", None))
+    return {name: body[name] if name in {"order_id", "status"} else next(masks) for name in body}
+
+
+_NOISE: Life = {
+    "plain": _PLAIN,
+    "keys in another order": dict(reversed(_PLAIN.items())),
+    "numbers as text": _spelled(_PLAIN, lambda number: str(number).lower()),
+    "numbers with a point": _spelled(_PLAIN, lambda n: n if isinstance(n, bool) else float(n)),
+    "success told in an error's place": _PLAIN
+    | {"bank_error_code": "0", "bank_error_message": "Payment Successful"}
+    | {"txn_detail": _PLAIN["txn_detail"] | {"error_code": "00", "error_message": "Payment completed"}},
+    "links, metadata and the raw answer": _PLAIN
+    | {
+        "payment_links": {"web": "https://elsewhere.example"},
+        "metadata": {"n": 2},
+        "additional_info": {"n": 3},
+    }
+    | {"payment_gateway_response": _PLAIN["payment_gateway_response"] | {"gateway_response": {"n": 4}}},
+    "masked": _masked(_PLAIN),
+    "blocks absent": {name: _PLAIN[name] for name in ("order_id", "status", "amount", "currency")},
+}
+
 LIVES: dict[str, Life] = {
+    "noise": _NOISE,
     "a_card_payment": _CARD,
     "a_upi_payment": {
         "NEW": answer("NEW", attempt=None),
