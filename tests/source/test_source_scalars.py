@@ -86,8 +86,8 @@ def test_truth(value, expected):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(21, 21), ("21", 21), (-1, -1), ("-1", -1), (True, None), (Decimal("2.5"), None), (Decimal("23.0"), 23), (Decimal("1e99"), None),
-     ("\uff12\uff11", None),
+    [(21, 21), ("21", 21), (-1, -1), ("-1", -1), (True, None), (Decimal("2.5"), None), (Decimal("23.0"), 23),
+     (Decimal("1e99"), None), ("\uff12\uff11", None),
      ("2_1", None), (2**63, None), ("9" * 40, None)],
 )  # fmt: skip
 def test_integer(value, expected):
