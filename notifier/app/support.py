@@ -30,8 +30,4 @@ def supported(config: Config) -> Path:
 
 def _without_effect(config: Config) -> list[str]:
     named = {"alerts": bool(config.alerts), "operators": config.operators.channel is not None}
-    for name, account in config.accounts.items():
-        named |= {
-            f"accounts.{name}.keep": bool(account.keep),
-        }
     return [setting for setting, is_given in named.items() if is_given]

@@ -10,6 +10,12 @@ from notifier.config.section import Section
 
 UPSTREAM = "https://api.juspay.in"
 
+Keepable = Literal[
+    "customer_id", "product_id",
+    "udf1", "udf2", "udf3", "udf4", "udf5", "udf6", "udf7", "udf8", "udf9", "udf10",
+]  # fmt: skip
+"""A member that may hold personal data, and is read for accounts that ask for it."""
+
 
 class Credit(Section):
     """HyperCredit of the same merchant: a host and a key of its own."""
@@ -58,7 +64,7 @@ class Account(Section):
     routing_id: Text = "customer_id"
     requests_per_s: Rate = 10
     max_concurrency: Count = 8
-    keep: tuple[Text, ...] = ()
+    keep: tuple[Keepable, ...] = ()
     encryption: Literal["none", "jwe"] = "none"
     jwe_kid: Text | None = Field(default=None, validate_default=True)
     jwe_private_key_file: KeyFiles | None = Field(default=None, validate_default=True)

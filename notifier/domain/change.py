@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
 from notifier.domain.snapshot import (
+    Benefit,
     Chargeback,
     Credit,
     Loan,
@@ -75,11 +76,12 @@ def apply(before: Snapshot, changes: Iterable[Change]) -> Snapshot:
 
 
 def members_of(
-    snapshot_type_rows: Iterable[type[Row]] = (
+    snapshot_type_rows: Iterable[type[Row | Benefit]] = (
         Order,
         Txn,
         Refund,
         Offer,
+        Benefit,
         Mandate,
         Chargeback,
         Credit,
@@ -90,10 +92,25 @@ def members_of(
     return {f"{row.__name__}.{field.name}" for row in snapshot_type_rows for field in fields(row)}
 
 
-SCHEMA = 1
+SCHEMA = 2
 """The number of this reader's vocabulary. A new member raises it and freezes the old vocabulary below."""
 
-VOCABULARIES: dict[int, frozenset[str]] = {SCHEMA: frozenset(members_of())}
+_FIRST = {
+    "Order": "status amount currency effective_amount amount_refunded maximum_eligible_refund_amount refunded "
+    "date_created order_expiry txn_id attempt payment_method_type payment_method auth_type txn_flow_type gateway "
+    "gateway_id resp_code resp_category bank_error_code payer_app_name payer_handle",
+    "Txn": "id status amount payment_method_type payment_method gateway",
+    "Refund": "id status amount sent_to_gateway created gateway_refund_id ref arn refund_type refund_source "
+    "error_code expected_refund_credit_time",
+    "Offer": "id offer_code status",
+    "Mandate": "id status mandate_type max_amount amount_rule frequency start_date end_date",
+    "Chargeback": "id status amount",
+}
+
+VOCABULARIES: dict[int, frozenset[str]] = {
+    1: frozenset(f"{row}.{name}" for row, names in _FIRST.items() for name in names.split()),
+    SCHEMA: frozenset(members_of()),
+}
 
 
 def common_vocabulary(one: int, other: int) -> frozenset[str]:

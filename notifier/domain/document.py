@@ -9,6 +9,7 @@ from notifier.domain.instant import iso
 from notifier.domain.money import Money
 from notifier.domain.order import OrderId, Phase, Source
 from notifier.domain.snapshot import (
+    Benefit,
     Chargeback,
     Credit,
     Loan,
@@ -82,27 +83,10 @@ def _credit_members(snapshot: Snapshot) -> Document:
 
 def _order_members(order: Order, snapshot: Snapshot) -> Document:
     document: Document = {
-        "status": order.status,
-        "amount": _plain(order.amount),
-        "currency": order.currency,
-        "effective_amount": _plain(order.effective_amount),
-        "amount_refunded": _plain(order.amount_refunded),
-        "maximum_eligible_refund_amount": _plain(order.maximum_eligible_refund_amount),
-        "refunded": order.refunded,
-        "date_created": _plain(order.date_created),
-        "order_expiry": _plain(order.order_expiry),
-        "txn_id": order.txn_id,
-        "attempt": order.attempt,
-        "payment_method_type": order.payment_method_type,
-        "payment_method": order.payment_method,
-        "auth_type": order.auth_type,
-        "gateway_id": order.gateway_id,
-        "resp_code": order.resp_code,
-        "resp_category": order.resp_category,
-        "bank_error_code": order.bank_error_code,
-        "payer_app_name": order.payer_app_name,
-        "payer_handle": order.payer_handle,
-        "txn_detail": _known({"gateway": order.gateway, "txn_flow_type": order.txn_flow_type}) or None,
+        "id": order.upstream_id,
+        **{name: _plain(getattr(order, name)) for name in _AS_IT_IS},
+        **(order.kept or {}),
+        **{block: _block(order, names) for block, names in _BLOCKS.items()},
         "txn_list": [_row(row) for row in snapshot.txns] or None,
         "refunds": [_row(row) for row in snapshot.refunds] or None,
         "offers": [_row(row) for row in snapshot.offers] or None,
@@ -111,13 +95,53 @@ def _order_members(order: Order, snapshot: Snapshot) -> Document:
     return _known(document)
 
 
+# Members of the order that the upstream keeps in blocks: its name there, and ours.
+_BLOCKS = {
+    "txn_detail": {
+        "status": "txn_status",
+        "error_code": "txn_error_code",
+        "txn_amount": "txn_amount",
+        "surcharge_amount": "surcharge_amount",
+        "tax_amount": "tax_amount",
+        "offer_deduction_amount": "offer_deduction_amount",
+        "gateway": "gateway",
+        "created": "txn_created",
+        "txn_flow_type": "txn_flow_type",
+        "txn_object_type": "txn_object_type",
+    },
+    "payment_gateway_response": {
+        "resp_code": "pg_resp_code",
+        "rrn": "rrn",
+        "epg_txn_id": "epg_txn_id",
+        "auth_id_code": "auth_id_code",
+        "network_error_code": "network_error_code",
+        "offer_type": "pg_offer_type",
+        "offer_availed": "pg_offer_availed",
+        "discount_amount": "pg_discount_amount",
+    },
+    "risk": {
+        "status": "risk_status",
+        "flagged": "risk_flagged",
+        "recommended_action": "risk_recommended_action",
+    },
+}
+_ELSEWHERE = {"kept", "upstream_id", *(name for names in _BLOCKS.values() for name in names.values())}
+_AS_IT_IS = [name for name in Order.__slots__ if name not in _ELSEWHERE]
+
+
+def _block(order: Order, names: Mapping[str, str]) -> Document | None:
+    return _known({shown: _plain(getattr(order, name)) for shown, name in names.items()}) or None
+
+
 def _known(members: Mapping[str, Any]) -> Document:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _plain(value: Money | datetime | str | float | bool | None) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, Money):
         return str(value)
+    if isinstance(value, tuple):
+        return [_row(each) for each in value] or None
     return iso(value) if isinstance(value, datetime) else value
 
 
@@ -127,13 +151,14 @@ _WIRE_NAMES: dict[type[object], dict[str, str]] = {
     Refund: {"id": "unique_request_id", "gateway_refund_id": "id"},
     Offer: {"id": "offer_id"},
     Mandate: {"id": "mandate_id", "status": "mandate_status"},
+    Benefit: {"id": "type"},
     Chargeback: {},
     Credit: {},
     Loan: {"id": "txn_id", "intent_amount": "txn_intent_amount", "application_id": "epg_txn_id"},
 }
 
 
-def _row(row: Txn | Refund | Offer | Mandate | Chargeback | Credit | Loan) -> Document:
+def _row(row: Txn | Refund | Offer | Benefit | Mandate | Chargeback | Credit | Loan) -> Document:
     names = _WIRE_NAMES[type(row)]
     return _known({names.get(name, name): _plain(getattr(row, name)) for name in row.__slots__})
 

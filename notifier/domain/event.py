@@ -178,7 +178,8 @@ def facts_of(changes: Sequence[Change], after: Snapshot, expect: Expectation | N
     for change in changes:
         match change.after:
             case Order() as order if isinstance(change.before, Order):
-                facts += _order_facts(change.before, order, expect)
+                is_retry = _is_retry(change.before, order, after.txns)
+                facts += _order_facts(change.before, order, expect, is_retry=is_retry)
             case Refund() as refund:
                 facts += _refund_facts(change.before if isinstance(change.before, Refund) else None, refund)
             case Mandate() as mandate:
@@ -233,10 +234,17 @@ def _order_fact(word: str, field: str, previous: str | None, current: str | None
     )
 
 
-def _order_facts(before: Order, after: Order, expect: Expectation | None) -> Iterator[Fact]:
+def _is_retry(before: Order, after: Order, parts: Sequence[Txn]) -> bool:
+    """Return whether the customer tries again; what was one part of the order goes on in its next part."""
+    is_part = any(part.id == before.txn_id for part in parts)
+    return is_other_attempt(before, after) and not is_part
+
+
+def _order_facts(
+    before: Order, after: Order, expect: Expectation | None, *, is_retry: bool
+) -> Iterator[Fact]:
     if before.status != after.status:
         yield _status_fact(Subject.ORDER, None, before.status, after.status)
-    is_retry = is_other_attempt(before, after)
     if is_retry:
         yield _order_fact("retried", "txn_id", before.txn_id, after.txn_id)
     if before.phase is Phase.FAILED and after.phase is Phase.SUCCEEDED and not is_retry:

@@ -18,7 +18,7 @@ from notifier.domain.cadence import (
 from notifier.domain.change import adopt, diff
 from notifier.domain.event import Expectation, Fact, facts_of, present_facts
 from notifier.domain.order import Phase, Source, WatchState
-from notifier.domain.snapshot import Snapshot, Subject, merge
+from notifier.domain.snapshot import Mandate, Offer, Refund, Row, Snapshot, Subject, merge
 from notifier.domain.standing import standing
 
 
@@ -148,14 +148,35 @@ def _is_stale(before: Snapshot, answer: Snapshot) -> bool:
     return is_older or (old is not None and new is not None and new < old)
 
 
+# Which words come before which: seen after one of the latter, the former is a step back.
+_REFUNDED = frozenset({"PARTIALLY_REFUNDED", "REFUNDED"})
+_ENDED = frozenset({"REVOKED", "EXPIRED"})
+_EARLIER: dict[type[Row], dict[str, frozenset[str]]] = {
+    Refund: {"PENDING": frozenset({"SUCCESS"})},
+    Offer: {
+        "INITIATED": _REFUNDED | {"AVAILED"},
+        "AVAILED": _REFUNDED,
+        "PARTIALLY_REFUNDED": frozenset({"REFUNDED"}),
+    },
+    Mandate: {"CREATED": _ENDED | {"ACTIVE", "PAUSED"}, "ACTIVE": _ENDED, "PAUSED": _ENDED},
+}
+_EARLIER_PHASES = {
+    Phase.SUCCEEDED: frozenset({Phase.OPEN}),
+    Phase.REFUNDED: frozenset({Phase.OPEN, Phase.FAILED, Phase.SUCCEEDED}),
+}
+
+
 def _steps_back(before: Snapshot, answer: Snapshot) -> bool:
     old, new = before.order, answer.order
-    if old and new and old.phase is Phase.SUCCEEDED and new.phase is Phase.OPEN:
+    if old and new and new.phase in _EARLIER_PHASES.get(old.phase, ()):
         is_retry = (new.attempt or 0) > (old.attempt or 0) > 0
         if not is_retry:
             return True
-    done = {refund.id for refund in before.refunds if refund.status == "SUCCESS"}
-    return any(refund.id in done and refund.status == "PENDING" for refund in answer.refunds)
+    words = {(subject, row.id): row.status for subject, row in before.rows()}
+    return any(
+        words.get((subject, row.id)) in _EARLIER.get(type(row), {}).get(row.status or "", ())
+        for subject, row in answer.rows()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,30 +34,55 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """The order itself; the members below `txn_id` speak of the attempt that `attempt` numbers."""
+    """The order itself; the members from `txn_id` on speak of the attempt that `attempt` numbers."""
 
     status: str
+    upstream_id: str | None = None
     amount: Money | None = None
     currency: str | None = None
     effective_amount: Money | None = None
     amount_refunded: Money | None = None
     maximum_eligible_refund_amount: Money | None = None
     refunded: bool | None = None
+    conflicted: bool | None = None
     date_created: datetime | None = None
     order_expiry: datetime | None = None
+    kept: dict[str, str] | None = None
+    """The personal members that the account asked to keep, by the upstream's names."""
     txn_id: str | None = None
     attempt: int | None = None
+    txn_uuid: str | None = None
     payment_method_type: str | None = None
     payment_method: str | None = None
     auth_type: str | None = None
-    txn_flow_type: str | None = None
-    gateway: str | None = None
     gateway_id: int | None = None
+    gateway_reference_id: str | None = None
     resp_code: str | None = None
     resp_category: str | None = None
     bank_error_code: str | None = None
     payer_app_name: str | None = None
     payer_handle: str | None = None
+    txn_status: str | None = None
+    txn_error_code: str | None = None
+    txn_amount: Money | None = None
+    surcharge_amount: Money | None = None
+    tax_amount: Money | None = None
+    offer_deduction_amount: Money | None = None
+    gateway: str | None = None
+    txn_created: datetime | None = None
+    txn_flow_type: str | None = None
+    txn_object_type: str | None = None
+    pg_resp_code: str | None = None
+    rrn: str | None = None
+    epg_txn_id: str | None = None
+    auth_id_code: str | None = None
+    network_error_code: str | None = None
+    pg_offer_type: str | None = None
+    pg_offer_availed: bool | None = None
+    pg_discount_amount: Money | None = None
+    risk_status: str | None = None
+    risk_flagged: bool | None = None
+    risk_recommended_action: str | None = None
 
     @property
     def id(self) -> None:
@@ -68,11 +93,8 @@ class Order:
         return phase_of(self.status)
 
 
-_OF_ATTEMPT = frozenset(
-    name for name in (field.name for field in fields(Order))
-    if name not in {"status", "amount", "currency", "effective_amount", "amount_refunded",
-                    "maximum_eligible_refund_amount", "refunded", "date_created", "order_expiry"}
-)  # fmt: skip
+_NAMES = tuple(field.name for field in fields(Order))
+_OF_ATTEMPT = frozenset(_NAMES[_NAMES.index("txn_id") :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +104,17 @@ class Txn:
     id: str
     status: str | None = None
     amount: Money | None = None
+    txn_uuid: str | None = None
     payment_method_type: str | None = None
     payment_method: str | None = None
+    auth_type: str | None = None
     gateway: str | None = None
+    resp_code: str | None = None
+    resp_category: str | None = None
+    bank_error_code: str | None = None
+    payer_app_name: str | None = None
+    rrn: str | None = None
+    epg_txn_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +133,25 @@ class Refund:
     refund_source: str | None = None
     error_code: str | None = None
     expected_refund_credit_time: datetime | None = None
+    pg_processed_at: datetime | None = None
+    pg_declined_at: datetime | None = None
+    bank_processed_at: datetime | None = None
+    reversal_type: str | None = None
 
     @property
     def is_open(self) -> bool:
         return self.status not in {"SUCCESS", "FAILURE"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benefit:
+    """What an offer gives; `id` is its type, `value` the percentage or the number that its rule speaks of."""
+
+    id: str
+    amount: Money | None = None
+    calculation_rule: str | None = None
+    value: str | None = None
+    max_amount: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +161,8 @@ class Offer:
     id: str
     offer_code: str | None = None
     status: str | None = None
+    error_code: str | None = None
+    benefits: tuple[Benefit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +177,11 @@ class Mandate:
     frequency: str | None = None
     start_date: datetime | None = None
     end_date: datetime | None = None
+    revokable_by_customer: bool | None = None
+    block_fund: bool | None = None
+    rule_type: str | None = None
+    rule_value: str | None = None
+    response_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +191,8 @@ class Chargeback:
     id: str
     status: str | None = None
     amount: Money | None = None
+    date_created: datetime | None = None
+    date_resolved: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +230,7 @@ class Loan:
 
 
 Row = Order | Txn | Refund | Offer | Mandate | Chargeback | Credit | Loan
-_R = TypeVar("_R", Txn, Refund, Offer, Mandate, Chargeback, Credit, Loan)
+_R = TypeVar("_R", Txn, Refund, Offer, Benefit, Mandate, Chargeback, Credit, Loan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +240,11 @@ class Reader:
     schema: int
     version: str
     options: str = ""
+    """The personal members that the account keeps, sorted, with commas between."""
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return tuple(self.options.split(",")) if self.options else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,10 +306,10 @@ def merge(before: Snapshot | None, answer: Snapshot) -> Snapshot:
         return answer
     return replace(
         answer,
-        order=_merge_order(before.order, answer.order),
+        order=_merge_order(before.order, answer.order, answer.reader.kept),
         txns=_merge_rows(before.txns, answer.txns),
         refunds=in_told_order(_merge_rows(before.refunds, answer.refunds)),
-        offers=_merge_rows(before.offers, answer.offers),
+        offers=_merge_offers(before.offers, answer.offers),
         mandate=_merge_one(before.mandate, answer.mandate),
         chargebacks=_merge_rows(before.chargebacks, answer.chargebacks),
         credit=_merge_one(before.credit, answer.credit),
@@ -259,7 +318,7 @@ def merge(before: Snapshot | None, answer: Snapshot) -> Snapshot:
     )
 
 
-def _merge_order(before: Order | None, after: Order | None) -> Order | None:
+def _merge_order(before: Order | None, after: Order | None, names: tuple[str, ...]) -> Order | None:
     if before is None or after is None:
         return after or before
     dropped = _OF_ATTEMPT if is_other_attempt(before, after) else frozenset[str]()
@@ -268,7 +327,13 @@ def _merge_order(before: Order | None, after: Order | None) -> Order | None:
         for field in fields(Order)
         if getattr(after, field.name) is None and field.name not in dropped
     }
-    return replace(after, **kept)
+    return replace(after, **kept | {"kept": _merge_kept(before, after, names)})
+
+
+def _merge_kept(before: Order, after: Order, names: tuple[str, ...]) -> dict[str, str] | None:
+    """Forget what the account does not keep any more."""
+    known = (before.kept or {}) | (after.kept or {})
+    return {name: known[name] for name in names if name in known} or None
 
 
 def is_other_attempt(before: Order, after: Order) -> bool:
@@ -282,6 +347,14 @@ def _merge_one(before: _R | None, after: _R | None) -> _R | None:
     if before is None or after is None:
         return after or before
     return _merge_rows((before,), (after,))[-1]
+
+
+def _merge_offers(before: tuple[Offer, ...], after: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    benefits = {offer.id: offer.benefits for offer in before}
+    merged = _merge_rows(before, after)
+    return tuple(
+        replace(offer, benefits=_merge_rows(benefits.get(offer.id, ()), offer.benefits)) for offer in merged
+    )
 
 
 def _merge_rows(before: tuple[_R, ...], after: tuple[_R, ...]) -> tuple[_R, ...]:

@@ -42,7 +42,9 @@ class OrderStatusSource:
         self._keys = keys_of(account_name, account)
         self._seal_with = self._keys if account.encryption == "jwe" else None
         self._routing_id = account.routing_id
-        self._reader = Reader(schema=SCHEMA, version=account.version)
+        self._reader = Reader(
+            schema=SCHEMA, version=account.version, options=",".join(sorted(set(account.keep)))
+        )
         self._door = Door(headers_of(account, account.api_key), clock=clock, limits=limits)
 
     def __repr__(self) -> str:

@@ -17,17 +17,19 @@ from notifier.config.accounts import Account
 from notifier.domain.change import SCHEMA
 from notifier.domain.order import OrderId, Source
 from notifier.domain.snapshot import Reader, Snapshot
+from notifier.source import members
 from notifier.source.contract import Failure, FailureReason
 from notifier.source.door import LIMITS, Door, Limits, headers_of, routing
 from notifier.source.refusal import UNREADABLE, is_refusal, refusal
-from notifier.source.scalars import currency, fitting_minor_units, instant, text
+from notifier.source.rows import mandate_row
+from notifier.source.scalars import currency, instant, text
 from notifier.source.strict import decoded, digest_of
-from notifier.source.wire import MandateBlock, mandate_row
+from notifier.source.wire import settle_mandate
 
 _COMMAND = {"command": "check_status"}
 
 
-class _Status(MandateBlock):
+class _Status(members.Mandate):
     """The same members, but for the status, whose name differs."""
 
     merchant_id: Any = None
@@ -72,7 +74,7 @@ def read(body: bytes, *, mandate_id: str, merchant_id: str, reader: Reader) -> M
             return Failure(reason=FailureReason.OTHER_ORDER, http_status=200)
         last_updated, mandate.last_updated = mandate.last_updated, None
         mandate.merchant_id, mandate.status, mandate.mandate_status = None, None, status
-        mandate.max_amount = fitting_minor_units(mandate.max_amount, currency(mandate.currency))
+        settle_mandate(mandate, currency(mandate.currency))
         digest = digest_of(mandate)
     except UNREADABLE:
         return Failure(reason=FailureReason.MALFORMED, http_status=200, detail="not the JSON of a mandate")

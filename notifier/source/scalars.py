@@ -6,6 +6,7 @@ The forms are those seen upstream: numbers and truths as text, and four ways to 
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from notifier.domain.instant import from_ms
@@ -16,6 +17,7 @@ _NOTHING = frozenset({"", "null", "NA", "FILTERED"})
 _LONGEST_TEXT = 256
 _MAX_INT = 2**63 - 1
 _LARGE = 10**12
+_LONGEST_DECIMAL = 30
 _NUMBERS = frozenset({int, Decimal})
 _TRUTHS = {"true": True, "false": False}
 
@@ -38,7 +40,7 @@ def text(value: Any) -> str | None:
         value = value.strip()[:_LONGEST_TEXT]
         return None if value in _NOTHING else value
     if type(value) in _NUMBERS:
-        return str(value)[:_LONGEST_TEXT]
+        return str(value).removesuffix(".0")[:_LONGEST_TEXT]
     return None
 
 
@@ -50,15 +52,40 @@ def truth(value: Any) -> bool | None:
 
 
 def integer(value: Any) -> int | None:
-    """Return a whole number of at most 63 bits, also when it comes as text."""
+    """Return a whole number of at most 63 bits, also when it comes as text or with a point."""
     if type(value) is str and _INTEGER.fullmatch(value):
+        return int(value)
+    if type(value) is Decimal and abs(value) < _LARGE and value == int(value):
         return int(value)
     return value if type(value) is int and abs(value) <= _MAX_INT else None
 
 
+def decimal(value: Any) -> str | None:
+    """Return a number in its shortest decimal text, however it is spelled: 10, 10.0 and "10.00" are `10`."""
+    if type(value) is str and not _AMOUNT.fullmatch(value):
+        return None
+    if type(value) is not str and type(value) not in _NUMBERS:
+        return None
+    number = Decimal(value)
+    if not number.is_finite() or abs(number.adjusted()) > _LONGEST_DECIMAL:
+        return None
+    plain = f"{number:f}"
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+
 def currency(value: Any) -> str | None:
     """Return an ISO 4217 code."""
-    return value if type(value) is str and _CURRENCY.fullmatch(value) else None
+    return value if type(value) is str and _is_code(value) else None
+
+
+@lru_cache(maxsize=64)
+def _is_code(value: str) -> bool:
+    return _CURRENCY.fullmatch(value) is not None
+
+
+@lru_cache(maxsize=64)
+def _minor_of_one(code: str) -> int:
+    return int(10 ** exponent_of(code))
 
 
 def minor_units(value: Any, code: str | None) -> int | None:
@@ -66,10 +93,10 @@ def minor_units(value: Any, code: str | None) -> int | None:
 
     Raises: InvalidValue when a digit would be lost or 63 bits do not hold it; an amount is never rounded.
     """
-    if code is None:
+    if value is None or code is None:
         return None
-    if type(value) is int and abs(value) < _LARGE:
-        return int(value * 10 ** exponent_of(code))
+    if type(value) is int and -_LARGE < value < _LARGE:
+        return value * _minor_of_one(code)
     if type(value) in _NUMBERS or (type(value) is str and _AMOUNT.fullmatch(value)):
         return Money.parse(value, code).minor
     return None
@@ -77,6 +104,8 @@ def minor_units(value: Any, code: str | None) -> int | None:
 
 def fitting_minor_units(value: Any, code: str | None) -> int | None:
     """Return an amount in minor units; one that its currency cannot express is unknown."""
+    if value is None:
+        return None
     try:
         return minor_units(value, code)
     except InvalidValue:

@@ -1,6 +1,8 @@
 """What all answers of the upstream have in common: declared members, strict JSON, a digest over what is declared."""
 
+import math
 from collections.abc import Sequence
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -25,7 +27,18 @@ def decoded(decoder: "msgspec.json.Decoder[_T]", body: bytes) -> _T:
     """
     if not body.isascii():
         body.decode()  # the decoder does not look into the text of members that it skips
-    return decoder.decode(body)
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:  # perhaps a number beyond all bounds where an object was expected
+        return decoder.decode(_AGAIN.encode(_ANYTHING.decode(body)))
+
+
+def _bounded(number: str) -> Decimal | str:
+    return Decimal(number) if math.isfinite(float(number)) else number
+
+
+_ANYTHING = msgspec.json.Decoder(float_hook=_bounded)
+_AGAIN = msgspec.json.Encoder(decimal_format="number")
 
 
 def digest_of(declared: Wire | Sequence[Any]) -> bytes:

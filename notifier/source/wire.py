@@ -1,149 +1,41 @@
 """From the bytes of an order status to a snapshot: only the members that a snapshot declares are ever decoded.
 
-Every member is typed so widely that no JSON value of it fails to decode: one odd member is unknown, and the order
-is kept. Rules and names: docs/upstream.md.
+One odd member is unknown, and the order is kept. Rules and names: docs/upstream.md.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
-from notifier.domain.order import OrderId, Source, order_key
-from notifier.domain.snapshot import (
-    Chargeback,
-    Mandate,
-    Offer,
-    Order,
-    Reader,
-    Refund,
-    Snapshot,
-    Txn,
-    in_told_order,
-)
+from notifier.domain.order import OrderId, order_key
+from notifier.domain.snapshot import Reader, Snapshot
 from notifier.errors import InvalidValue
+from notifier.source import members, rows
 from notifier.source.contract import Failure, FailureReason
 from notifier.source.refusal import UNREADABLE, is_refusal, refusal
 from notifier.source.scalars import (
     currency,
+    decimal,
     fitting_minor_units,
     handle,
-    instant,
     integer,
     minor_units,
-    money,
     text,
     truth,
 )
-from notifier.source.strict import Odd as _Odd
-from notifier.source.strict import Wire as _Wire
-from notifier.source.strict import decoded, digest_of
+from notifier.source.strict import Wire, decoded, digest_of
 
-_ATTEMPT = re.compile(r"[0-9]{1,4}")
-
-
-class _TxnDetail(_Wire):
-    gateway: Any = None
-    txn_flow_type: Any = None
+_W = TypeVar("_W", bound=Wire)
+_DECODER = msgspec.json.Decoder(members.Order, float_hook=Decimal)
 
 
-class _PartDetail(_Wire):
-    gateway: Any = None
-    txn_amount: Any = None
-
-
-class _Part(_Wire):
-    txn_id: Any = None
-    status: Any = None
-    payment_method_type: Any = None
-    payment_method: Any = None
-    txn_detail: _PartDetail | _Odd = None
-
-
-class _Upi(_Wire):
-    payer_vpa: Any = None
-
-
-class _Refund(_Wire):
-    unique_request_id: Any = None
-    id: Any = None
-    status: Any = None
-    amount: Any = None
-    sent_to_gateway: Any = None
-    created: Any = None
-    ref: Any = None
-    arn: Any = None
-    refund_type: Any = None
-    refund_source: Any = None
-    error_code: Any = None
-    expected_refund_credit_time: Any = None
-
-
-class _Offer(_Wire):
-    offer_id: Any = None
-    offer_code: Any = None
-    status: Any = None
-
-
-class MandateBlock(_Wire):
-    """The mandate as an order status has it; the dedicated call says the same with a `status` of its own."""
-
-    mandate_id: Any = None
-    mandate_status: Any = None
-    mandate_type: Any = None
-    max_amount: Any = None
-    amount_rule: Any = None
-    frequency: Any = None
-    start_date: Any = None
-    end_date: Any = None
-
-
-class _Chargeback(_Wire):
-    """Assumed names: no body with chargebacks is public, and the published schema spells them in camel case."""
-
-    id: Any = None
-    chargeback_status: Any = None
-    camel_status: Any = msgspec.field(name="chargebackStatus", default=None)
-    amount: Any = None
-
-
-class _Order(_Wire):
-    order_id: Any = None
-    merchant_id: Any = None
-    status: Any = None
-    amount: Any = None
-    currency: Any = None
-    effective_amount: Any = None
-    amount_refunded: Any = None
-    maximum_eligible_refund_amount: Any = None
-    refunded: Any = None
-    date_created: Any = None
-    last_updated: Any = None
-    order_expiry: Any = None
-    txn_id: Any = None
-    payment_method_type: Any = None
-    payment_method: Any = None
-    auth_type: Any = None
-    gateway_id: Any = None
-    resp_code: Any = None
-    resp_category: Any = None
-    bank_error_code: Any = None
-    payer_app_name: Any = None
-    payer_vpa: Any = None
-    txn_detail: _TxnDetail | _Odd = None
-    upi: _Upi | _Odd = None
-    mandate: MandateBlock | _Odd = None
-    txn_list: list[_Part | _Odd] | dict[str, Any] | str | int | float | bool | None = None
-    refunds: list[_Refund | _Odd] | dict[str, Any] | str | int | float | bool | None = None
-    offers: list[_Offer | _Odd] | dict[str, Any] | str | int | float | bool | None = None
-    chargebacks: list[_Chargeback | _Odd] | dict[str, Any] | str | int | float | bool | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Order, float_hook=Decimal)
-_W = TypeVar("_W", bound=_Wire)
+@lru_cache(maxsize=64)
+def _keeping(names: tuple[str, ...]) -> "msgspec.json.Decoder[members.Order]":
+    return msgspec.json.Decoder(members.order_keeping(names), float_hook=Decimal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,25 +46,13 @@ class OrderAnswer:
     """
 
     digest: bytes
-    _order: _Order = field(repr=False)
+    _order: members.Order = field(repr=False)
     _last_updated: Any = field(repr=False)
     _reader: Reader
 
     def snapshot(self) -> Snapshot:
         """Build the snapshot."""
-        order = self._order
-        code = currency(order.currency)
-        return Snapshot(
-            source=Source.ORDER,
-            reader=self._reader,
-            order=_order_row(order, code),
-            txns=tuple(_txn_row(*row, code) for row in _rows(order.txn_list)),
-            refunds=in_told_order(tuple(_refund_row(*row, code) for row in _rows(order.refunds))),
-            offers=tuple(_offer_row(*row) for row in _rows(order.offers)),
-            mandate=mandate_row(order.mandate, code),
-            chargebacks=tuple(_chargeback_row(*row, code) for row in _rows(order.chargebacks)),
-            last_updated=instant(self._last_updated),
-        )
+        return rows.snapshot(self._order, self._last_updated, self._reader)
 
 
 def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) -> OrderAnswer | Failure:
@@ -182,18 +62,21 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
     `effective_amount` that its currency cannot express makes the whole answer malformed, since decisions about
     money hang on them; any other such amount is unknown.
     """
+    kept = reader.kept
     try:
-        order = decoded(_DECODER, body)
+        order = decoded(_keeping(kept) if kept else _DECODER, body)
         echoed = order_id if order.order_id == order_id else text(order.order_id)
         status = text(order.status)
         if echoed is None or status is None or is_refusal(status):
             return refusal(200, body)
-        merchant = text(order.merchant_id)
+        merchant = merchant_id if order.merchant_id == merchant_id else text(order.merchant_id)
         is_other = echoed != order_id and order_key(echoed) != order_key(order_id)
         if is_other or merchant not in {None, merchant_id}:
             return Failure(reason=FailureReason.OTHER_ORDER, http_status=200)
         last_updated, order.last_updated = order.last_updated, None
         _settle(order)
+        for name in kept:
+            setattr(order, name, text(getattr(order, name)))
         digest = digest_of(order)
     except InvalidValue:
         return Failure(
@@ -204,27 +87,53 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
     return OrderAnswer(digest=digest, _order=order, _last_updated=last_updated, _reader=reader)
 
 
-def _settle(order: _Order) -> None:
+def _settle(order: members.Order) -> None:
     """Bring what the digest must not tell apart into one form, and drop what must not be kept.
 
     A row without its id cannot be compared with anything and is left out; of two with one id the last counts.
     """
     # A masked currency makes every amount unknown: 100 of nothing is neither rupees nor yen.
-    code = currency(order.currency)
+    code = order.currency = currency(order.currency)
     order.amount = minor_units(order.amount, code)
     order.effective_amount = minor_units(order.effective_amount, code)
     order.amount_refunded = fitting_minor_units(order.amount_refunded, code)
     order.maximum_eligible_refund_amount = fitting_minor_units(order.maximum_eligible_refund_amount, code)
     order.gateway_id = integer(order.gateway_id)
     order.refunded = truth(order.refunded)
-    inner = order.upi.payer_vpa if isinstance(order.upi, _Upi) else None
-    order.payer_vpa, order.upi = handle(inner) or handle(order.payer_vpa), None
-    order.txn_list = _by_id(order.txn_list, _Part, _part_id, code)
-    order.refunds = _by_id(order.refunds, _Refund, _refund_id, code)
-    order.offers = _by_id(order.offers, _Offer, _offer_id, code)
-    order.chargebacks = _by_id(order.chargebacks, _Chargeback, _chargeback_id, code)
-    if isinstance(order.mandate, MandateBlock):
-        order.mandate.max_amount = fitting_minor_units(order.mandate.max_amount, code)
+    order.conflicted = truth(order.conflicted)
+    if order.payer_vpa is not None or order.upi is not None:
+        inner = order.upi.payer_vpa if isinstance(order.upi, members.Upi) else None
+        order.payer_vpa, order.upi = handle(inner) or handle(order.payer_vpa), None
+    _settle_attempt(order, code)
+    if order.risk is not None and isinstance(order.risk, members.Risk):
+        order.risk.flagged = truth(order.risk.flagged)
+    if order.mandate is not None and isinstance(order.mandate, members.Mandate):
+        settle_mandate(order.mandate, code)
+    order.txn_list = _by_id(order.txn_list, members.Part, rows.part_id, code) if order.txn_list else None
+    order.refunds = _by_id(order.refunds, members.Refund, rows.refund_id, code) if order.refunds else None
+    order.offers = _by_id(order.offers, members.Offer, rows.offer_id, code) if order.offers else None
+    if order.chargebacks is not None:
+        order.chargebacks = _by_id(order.chargebacks, members.Chargeback, rows.chargeback_id, code)
+
+
+def _settle_attempt(order: members.Order, code: str | None) -> None:
+    detail, response = order.txn_detail, order.payment_gateway_response
+    if isinstance(detail, members.TxnDetail):
+        detail.txn_amount = fitting_minor_units(detail.txn_amount, code)
+        detail.surcharge_amount = fitting_minor_units(detail.surcharge_amount, code)
+        detail.tax_amount = fitting_minor_units(detail.tax_amount, code)
+        detail.offer_deduction_amount = fitting_minor_units(detail.offer_deduction_amount, code)
+    if isinstance(response, members.GatewayResponse):
+        response.offer_availed = truth(response.offer_availed)
+        response.discount_amount = fitting_minor_units(response.discount_amount, code)
+
+
+def settle_mandate(mandate: members.Mandate, code: str | None) -> None:
+    """Bring a mandate's members into one form, its amount into minor units."""
+    mandate.max_amount = fitting_minor_units(mandate.max_amount, code)
+    mandate.revokable_by_customer = truth(mandate.revokable_by_customer)
+    mandate.block_fund = truth(mandate.block_fund)
+    mandate.rule_value = decimal(mandate.rule_value)
 
 
 def _by_id(
@@ -232,122 +141,27 @@ def _by_id(
 ) -> dict[str, _W] | None:
     if type(given) is not list or not given:
         return None
-    rows = {row_id: row for row in given if isinstance(row, kind) and (row_id := id_of(row)) is not None}
-    for row in rows.values():
-        if isinstance(row, _Refund | _Chargeback):
+    found = {row_id: row for row in given if isinstance(row, kind) and (row_id := id_of(row)) is not None}
+    for row in found.values():
+        _settle_row(row, code)
+    return found
+
+
+def _settle_row(row: Wire, code: str | None) -> None:
+    match row:
+        case members.Refund():
             row.amount = fitting_minor_units(row.amount, code)
-        elif isinstance(row, _Part) and isinstance(row.txn_detail, _PartDetail):
-            row.txn_detail.txn_amount = fitting_minor_units(row.txn_detail.txn_amount, code)
-    return rows
-
-
-def _part_id(row: _Part) -> str | None:
-    return text(row.txn_id)
-
-
-def _refund_id(row: _Refund) -> str | None:
-    return text(row.unique_request_id)
-
-
-def _offer_id(row: _Offer) -> str | None:
-    # The code stands in for a missing id only: under a masked id it would make a second row of one offer.
-    return text(row.offer_code if row.offer_id is None else row.offer_id)
-
-
-def _chargeback_id(row: _Chargeback) -> str | None:
-    return text(row.id)
-
-
-def _rows(given: Any) -> list[tuple[str, Any]]:
-    return sorted(given.items()) if isinstance(given, dict) else []
-
-
-def _order_row(order: _Order, code: str | None) -> Order:
-    txn_id = text(order.txn_id)
-    detail = order.txn_detail if isinstance(order.txn_detail, _TxnDetail) else _TxnDetail()
-    return Order(
-        status=text(order.status) or "",
-        amount=money(order.amount, code),
-        currency=code,
-        effective_amount=money(order.effective_amount, code),
-        amount_refunded=money(order.amount_refunded, code),
-        maximum_eligible_refund_amount=money(order.maximum_eligible_refund_amount, code),
-        refunded=order.refunded,
-        date_created=instant(order.date_created),
-        order_expiry=instant(order.order_expiry),
-        txn_id=txn_id,
-        attempt=_attempt(txn_id, text(order.order_id)),
-        payment_method_type=text(order.payment_method_type),
-        payment_method=text(order.payment_method),
-        auth_type=text(order.auth_type),
-        txn_flow_type=text(detail.txn_flow_type),
-        gateway=text(detail.gateway),
-        gateway_id=order.gateway_id,
-        resp_code=text(order.resp_code),
-        resp_category=text(order.resp_category),
-        bank_error_code=text(order.bank_error_code),
-        payer_app_name=text(order.payer_app_name),
-        payer_handle=order.payer_vpa,
-    )
-
-
-def _attempt(txn_id: str | None, order_id: str | None) -> int | None:
-    """Return N of `merchant-order-N`; other forms, the older ones, hold no number, whatever they end in."""
-    head, _, number = (txn_id or "").rpartition("-")
-    numbered = order_key(head).endswith("-" + order_key(order_id or "")) and _ATTEMPT.fullmatch(number)
-    return int(number) if numbered else None
-
-
-def _txn_row(row_id: str, row: _Part, code: str | None) -> Txn:
-    detail = row.txn_detail if isinstance(row.txn_detail, _PartDetail) else _PartDetail()
-    return Txn(
-        id=row_id,
-        status=text(row.status),
-        amount=money(detail.txn_amount, code),
-        payment_method_type=text(row.payment_method_type),
-        payment_method=text(row.payment_method),
-        gateway=text(detail.gateway),
-    )
-
-
-def _refund_row(row_id: str, row: _Refund, code: str | None) -> Refund:
-    return Refund(
-        id=row_id,
-        status=text(row.status),
-        amount=money(row.amount, code),
-        sent_to_gateway=truth(row.sent_to_gateway),
-        created=instant(row.created),
-        gateway_refund_id=text(row.id),
-        ref=text(row.ref),
-        arn=text(row.arn),
-        refund_type=text(row.refund_type),
-        refund_source=text(row.refund_source),
-        error_code=text(row.error_code),
-        expected_refund_credit_time=instant(row.expected_refund_credit_time),
-    )
-
-
-def _offer_row(row_id: str, row: _Offer) -> Offer:
-    return Offer(id=row_id, offer_code=text(row.offer_code), status=text(row.status))
-
-
-def mandate_row(row: Any, code: str | None) -> Mandate | None:
-    """Return the row of a mandate whose amounts are in minor units of `code` by now."""
-    mandate_id = text(row.mandate_id) if isinstance(row, MandateBlock) else None
-    if mandate_id is None:
-        return None
-    return Mandate(
-        id=mandate_id,
-        status=text(row.mandate_status),
-        mandate_type=text(row.mandate_type),
-        max_amount=money(row.max_amount, code),
-        amount_rule=text(row.amount_rule),
-        frequency=text(row.frequency),
-        start_date=instant(row.start_date),
-        end_date=instant(row.end_date),
-    )
-
-
-def _chargeback_row(row_id: str, row: _Chargeback, code: str | None) -> Chargeback:
-    status = text(row.chargeback_status) or text(row.camel_status)
-    return Chargeback(id=row_id, status=status, amount=money(row.amount, code))
+            row.sent_to_gateway = truth(row.sent_to_gateway)
+        case members.Chargeback():
+            row.amount = fitting_minor_units(row.amount, code)
+        case members.Part(txn_detail=members.PartDetail() as detail):
+            detail.txn_amount = fitting_minor_units(detail.txn_amount, code)
+        case members.Offer():
+            row.benefits = _by_id(row.benefits, members.Benefit, rows.benefit_id, code)
+        case members.Benefit():
+            row.amount = fitting_minor_units(row.amount, code)
+            if isinstance(row.calculation_info, members.Calculation):
+                row.calculation_info.value = decimal(row.calculation_info.value)
+                row.calculation_info.max_amount = fitting_minor_units(row.calculation_info.max_amount, code)
+        case _:
+            pass

@@ -14,7 +14,7 @@ from hashlib import sha256
 from aiohttp import web
 
 from notifier.config.accounts import Hints
-from notifier.domain.order import OrderId, OrderKey, WatchState, order_key
+from notifier.domain.order import OrderKey, Source, WatchState, order_key
 from notifier.errors import NotFound
 from notifier.logs import get_logger
 from notifier.source.contract import Failure, FailureReason
@@ -98,7 +98,7 @@ async def _outcome(call: Call, account: str, hints: Hints) -> HintOutcome:
     states = {watch.state for watch in asked if watch is not None}
     if states:
         return HintOutcome.POLLED if WatchState.ACTIVE in states else HintOutcome.REMEMBERED
-    if hints.register_unknown and hint.order_id and await _registered(call.services, account, hint.order_id):
+    if hints.register_unknown and await _registered(call.services, account, hint):
         return HintOutcome.REGISTERED
     return HintOutcome.UNKNOWN
 
@@ -140,11 +140,18 @@ async def _watched(services: Services, account: str, hint: Hint) -> Iterable[Ord
     return dict.fromkeys(keys)
 
 
-async def _registered(services: Services, account: str, order_id: OrderId) -> bool:
-    """Watch an order that nobody registered; one that somebody removed is known, and stays removed."""
-    enrolment = prepare(services, account, NewWatch(order_id=order_id))
+async def _registered(services: Services, account: str, hint: Hint) -> bool:
+    """Watch an order that nobody registered; one that somebody removed is known, and stays removed.
+
+    A loan's order is asked of HyperCredit, too, where the account has it.
+    """
+    if hint.order_id is None:
+        return False
+    is_loan = hint.source is Source.HYPERCREDIT and services.config.accounts[account].credit is not None
+    sources = (Source.ORDER, Source.HYPERCREDIT) if is_loan else (Source.ORDER,)
+    enrolment = prepare(services, account, NewWatch(order_id=hint.order_id, sources=sources))
     async with services.storage.writing() as tx:
-        if await tx.is_removed(account, order_key(order_id)):
+        if await tx.is_removed(account, order_key(hint.order_id)):
             return False
         await enrol(tx, enrolment, now=services.clock.now())
     return True

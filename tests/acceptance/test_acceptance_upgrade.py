@@ -27,6 +27,7 @@ STEPS = (
     ),
 )
 UNKNOWN_THEN = {
+    "what the version before did not know": VOCABULARIES[SCHEMA] - VOCABULARIES[OLD],
     "members": {"Refund.arn", "Refund.sent_to_gateway", "Order.txn_id", "Order.attempt", "Order.gateway"},
     "a subject": {member for member in VOCABULARIES[SCHEMA] if member.startswith("Refund.")},
     "two subjects": {member for member in VOCABULARIES[SCHEMA] if member.startswith(("Mandate.", "Offer."))},

@@ -78,6 +78,26 @@ STEPS_BACK = {
 }
 
 
+def offers(*words: str):
+    return tuple(a_snapshot(offers=(Offer(id="o1", status=word),)) for word in words)
+
+
+def mandates(*words: str):
+    return tuple(a_snapshot(mandate=Mandate(id="m1", status=word)) for word in words)
+
+
+STEPS_BACK |= {
+    "refunded to succeeded": (a_snapshot("AUTO_REFUNDED"), a_snapshot("CHARGED")),
+    "refunded to failed": (a_snapshot("AUTO_REFUNDED"), a_snapshot("AUTHORIZATION_FAILED")),
+    "offer availed to initiated": offers("AVAILED", "INITIATED"),
+    "offer refunded to availed": offers("REFUNDED", "AVAILED"),
+    "offer partially refunded to availed": offers("PARTIALLY_REFUNDED", "AVAILED"),
+    "mandate revoked to active": mandates("REVOKED", "ACTIVE"),
+    "mandate expired to paused": mandates("EXPIRED", "PAUSED"),
+    "mandate active to created": mandates("ACTIVE", "CREATED"),
+}
+
+
 @pytest.mark.parametrize("name", STEPS_BACK)
 def test_a_step_back_needs_a_second_look(name):
     before, answer = STEPS_BACK[name]
@@ -98,6 +118,10 @@ def test_a_step_back_needs_a_second_look(name):
         (a_snapshot("AUTHORIZATION_FAILED"), a_snapshot("PENDING_VBV")),
         (a_snapshot(refunds=(a_refund("r1", "FAILURE"),)), a_snapshot(refunds=(a_refund(),))),
         (a_snapshot(refunds=(a_refund("r1", "SUCCESS"),)), a_snapshot("VOIDED")),
+        offers("AVAILED", "REFUNDED"),
+        offers("REFUNDED", "CLAWED BACK"),
+        mandates("PAUSED", "ACTIVE"),
+        mandates("FAILURE", "ACTIVE"),
     ],
 )
 def test_other_ways_need_one_look(before, answer):
@@ -245,3 +269,41 @@ def test_a_mismatch_that_an_upgrade_reveals_is_judged_by_the_next_look(old_reade
     observation = look(known, after_upgrade())
     assert observation.facts == ()
     assert observation.deadlines.mismatch_at == at(0)
+
+
+# Kept on request
+
+
+def keeping(names: str, kept: dict[str, str] | None, status: str = "CHARGED") -> Snapshot:
+    return a_snapshot(an_order(status, kept=kept), reader=replace(READER, options=names))
+
+
+def test_a_kept_member_is_compared_and_told_never():
+    observation = look(a_known(keeping("udf1", {"udf1": "table 4"})), keeping("udf1", {"udf1": "table 5"}))
+    assert (observation.is_new_version, observation.facts) == (True, ())
+    assert observation.snapshot.order.kept == {"udf1": "table 5"}
+
+
+def test_a_kept_member_that_is_masked_stays():
+    before = keeping("udf1,udf2", {"udf1": "table 4", "udf2": "tea"})
+    observation = look(a_known(before), keeping("udf1,udf2", {"udf2": "milk"}))
+    assert observation.snapshot.order.kept == {"udf1": "table 4", "udf2": "milk"}
+    assert look(a_known(before), keeping("udf1,udf2", None)).is_new_version is False
+
+
+@pytest.mark.parametrize(
+    ("before", "answer"),
+    [
+        (keeping("", None), keeping("udf1", {"udf1": "table 4"})),
+        (keeping("udf1", {"udf1": "table 4"}), keeping("udf1,udf2", {"udf1": "table 4", "udf2": "tea"})),
+        (keeping("udf1,udf2", {"udf1": "table 4", "udf2": "tea"}), keeping("udf2", {"udf2": "tea"})),
+        (keeping("udf1", {"udf1": "table 4"}), keeping("", None)),
+    ],
+)
+def test_what_an_account_keeps_may_change_and_tells_nothing(before, answer):
+    observation = look(a_known(before), answer)
+    assert (observation.is_new_version, observation.facts) == (True, ())
+    assert observation.snapshot.order.kept == answer.order.kept, "what is not kept any more is forgotten"
+    assert kinds(
+        look(a_known(before), replace(answer, order=replace(answer.order, status="AUTO_REFUNDED")))
+    ) == ["order.auto_refunded"]

@@ -13,11 +13,14 @@ from notifier.domain.document import (
 )
 from notifier.domain.money import Money
 from notifier.domain.order import OrderId
-from notifier.domain.snapshot import Chargeback, Mandate, Offer, Order, Subject, Txn
+from notifier.domain.snapshot import Benefit, Chargeback, Mandate, Offer, Order, Subject, Txn
 from support.builders import NOW, a_refund, a_snapshot, an_event, an_order, at, inr, snapshots
 
 JP1 = OrderId("JP1")
 ORDER = {"order_id": "JP1", "status": "CHARGED"}
+BLOCKS = ("txn_detail", "payment_gateway_response", "risk")
+CASHBACK = Benefit(id="CASHBACK", amount=inr("50"), value="10", calculation_rule="PERCENTAGE")
+LISTS = ("txn_list", "refunds", "offers", "mandate", "chargebacks")
 
 
 def test_an_event_has_exactly_the_members_that_receivers_were_promised():
@@ -88,15 +91,25 @@ def test_an_order_is_said_in_the_upstreams_own_words():
             bank_error_code="",
             payer_app_name="GPay",
             payer_handle="okaxis",
+            upstream_id="ordeh_1",
+            kept={"udf1": "table 4"},
+            txn_status="CHARGED",
+            txn_created=NOW,
+            txn_amount=inr("386"),
+            pg_resp_code="captured",
+            pg_offer_availed=False,
+            rrn="6061",
+            risk_flagged=False,
         ),
         txns=(Txn(id="t1", status="CHARGED", amount=inr("1.5"), gateway="PAYU"),),
         refunds=(a_refund("r1", "SUCCESS", gateway_refund_id="g1", arn="741"),),
-        offers=(Offer(id="o1", offer_code="FIRST", status="AVAILED"),),
+        offers=(Offer(id="o1", offer_code="FIRST", status="AVAILED", benefits=(CASHBACK,)),),
         mandate=Mandate(id="m1", status="ACTIVE", max_amount=inr("15000"), start_date=NOW),
         chargebacks=(Chargeback(id="c1", status="RECEIVED", amount=inr("386")),),
     )
     assert order_document(JP1, snapshot) == {
         "order_id": "JP1",
+        "id": "ordeh_1",
         "status": "CHARGED",
         "amount": "386.00",
         "currency": "INR",
@@ -106,6 +119,7 @@ def test_an_order_is_said_in_the_upstreams_own_words():
         "refunded": False,
         "date_created": "2026-03-02T06:15:00.000Z",
         "order_expiry": "2026-03-02T06:30:00.000Z",
+        "udf1": "table 4",
         "txn_id": "shop-JP1-1",
         "attempt": 1,
         "payment_method_type": "UPI",
@@ -117,7 +131,15 @@ def test_an_order_is_said_in_the_upstreams_own_words():
         "bank_error_code": "",
         "payer_app_name": "GPay",
         "payer_handle": "okaxis",
-        "txn_detail": {"gateway": "RAZORPAY", "txn_flow_type": "INTENT"},
+        "txn_detail": {
+            "status": "CHARGED",
+            "txn_amount": "386.00",
+            "gateway": "RAZORPAY",
+            "created": "2026-03-02T06:15:00.000Z",
+            "txn_flow_type": "INTENT",
+        },
+        "payment_gateway_response": {"resp_code": "captured", "rrn": "6061", "offer_availed": False},
+        "risk": {"flagged": False},
         "txn_list": [{"txn_id": "t1", "status": "CHARGED", "amount": "1.50", "gateway": "PAYU"}],
         "refunds": [
             {
@@ -130,7 +152,16 @@ def test_an_order_is_said_in_the_upstreams_own_words():
                 "arn": "741",
             }
         ],
-        "offers": [{"offer_id": "o1", "offer_code": "FIRST", "status": "AVAILED"}],
+        "offers": [
+            {
+                "offer_id": "o1",
+                "offer_code": "FIRST",
+                "status": "AVAILED",
+                "benefits": [
+                    {"type": "CASHBACK", "amount": "50.00", "calculation_rule": "PERCENTAGE", "value": "10"}
+                ],
+            }
+        ],
         "mandate": {
             "mandate_id": "m1",
             "mandate_status": "ACTIVE",
@@ -162,9 +193,11 @@ def test_money_is_decimal_text_with_the_digits_of_its_currency(money, text):
 def test_any_order_is_json_and_says_every_member_that_is_known(snapshot):
     document = order_document(JP1, snapshot)
     assert json.loads(json.dumps(document)) == document
-    said = document | document.get("txn_detail", {})
-    for field in fields(Order):
-        assert (field.name in said) == (getattr(snapshot.order, field.name) is not None)
+    order = snapshot.order
+    said = {name for name in document if name not in {"order_id", *BLOCKS, *LISTS}}
+    said |= {(block, name) for block in BLOCKS for name in document.get(block, {})}
+    known = [field.name for field in fields(Order) if getattr(order, field.name) is not None]
+    assert len(said) == len(set(known) - {"kept"}) + len(order.kept or {})
     assert len(document.get("refunds", [])) == len(snapshot.refunds)
     assert len(document.get("txn_list", [])) == len(snapshot.txns)
     for row, said_row in zip(snapshot.refunds, document.get("refunds", []), strict=True):

@@ -113,6 +113,21 @@ ORDERS: dict[str, Scenario] = {
         None,
         [status("txn.charged", "PENDING_VBV", "CHARGED", "t1")],
     ),
+    "the next part is no other attempt": (
+        (
+            a_snapshot("PENDING_VBV"),
+            a_snapshot(
+                an_order("CHARGED", **ATTEMPT_2),
+                txns=(Txn(id="shop-JP1-1", status="CHARGED"), Txn(id="shop-JP1-2", status="CHARGED")),
+            ),
+        ),
+        None,
+        [
+            status("order.charged", "PENDING_VBV", "CHARGED"),
+            status("txn.charged", None, "CHARGED", "shop-JP1-1"),
+            status("txn.charged", None, "CHARGED", "shop-JP1-2"),
+        ],
+    ),
     # Offers
     "offer initiated": (offer(None, "INITIATED"), None, [status("offer.initiated", None, "INITIATED", "o1")]),
     "offer availed": (

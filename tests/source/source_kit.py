@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from notifier.config.accounts import Account
+from notifier.domain.change import SCHEMA
 from notifier.domain.order import OrderId
 from notifier.domain.snapshot import Reader, Snapshot
 from notifier.source.contract import Failure
@@ -18,7 +20,7 @@ from notifier.source.wire import OrderAnswer, read
 BODIES = Path(__file__).parent / "bodies"
 MERCHANT = "teahouse"
 KEY = "k3y-of-the-teahouse"
-READER = Reader(schema=1, version="2023-06-30")
+READER = Reader(schema=SCHEMA, version="2023-06-30")
 ORDERS = ("new", "upi", "refunds", "offers", "mandate", "parts", "chargeback", "texts")
 
 Json = dict[str, Any]
@@ -37,20 +39,21 @@ def packed(body: Any) -> bytes:
     return json.dumps(body).encode()
 
 
-def answer_to(body: Any, order_id: str | None = None) -> OrderAnswer | Failure:
-    """Read a body as the answer about the order that it names itself."""
+def answer_to(body: Any, order_id: str | None = None, *, keep: str = "") -> OrderAnswer | Failure:
+    """Read a body as the answer about the order that it names itself; `keep` names personal members."""
     asked = OrderId(order_id or body["order_id"])
-    return read(packed(body), order_id=asked, merchant_id=MERCHANT, reader=READER)
+    reader = replace(READER, options=keep)
+    return read(packed(body), order_id=asked, merchant_id=MERCHANT, reader=reader)
 
 
-def good(body: Json) -> OrderAnswer:
-    answer = answer_to(body)
+def good(body: Json, *, keep: str = "") -> OrderAnswer:
+    answer = answer_to(body, keep=keep)
     assert isinstance(answer, OrderAnswer), answer
     return answer
 
 
-def snapshot_of(body: Json) -> Snapshot:
-    return good(body).snapshot()
+def snapshot_of(body: Json, *, keep: str = "") -> Snapshot:
+    return good(body, keep=keep).snapshot()
 
 
 def paths(value: Any, *, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import zlib
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
@@ -66,6 +67,13 @@ async def test_a_good_answer_is_read():
     assert isinstance(answer, OrderAnswer)
     assert answer.snapshot().order.status == "CHARGED"
     assert answer.snapshot().reader == READER
+
+
+async def test_what_an_account_keeps_is_read_and_is_part_of_its_eyes():
+    answer = await fetched(saying(), keep=["udf2", "udf1", "udf1"])
+    assert isinstance(answer, OrderAnswer)
+    assert answer.snapshot().reader == replace(READER, options="udf1,udf2")
+    assert answer.snapshot().order.kept == {"udf1": "table 4, Meera"}
 
 
 async def test_the_request_is_the_documented_one():

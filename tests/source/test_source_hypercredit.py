@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -53,6 +54,17 @@ def test_a_lenders_message_and_the_customer_are_nowhere_in_an_answer():
     answer = good(body_of("loans"))
     told = repr(answer.snapshot()) + repr(answer) + repr(answer._order) + repr(answer._applications)
     assert not [name for name in PEOPLE if name in told]
+
+
+def test_a_number_beyond_all_bounds_loses_nothing_else():
+    whole, odd = body_of("loans"), packed(body_of("loans") | {"txn_list": "HERE"})
+    rows = whole["txn_list"]
+    raw_rows = packed([rows[0] | {"payment_gateway_response": "HERE"}, rows[1]]).replace(b'"HERE"', b"1e999")
+    answer = read(odd.replace(b'"HERE"', raw_rows), order_id=ORDER_ID, merchant_id=MERCHANT, reader=READER)
+    assert isinstance(answer, CreditAnswer), answer
+    seen, before = answer.snapshot(), good(whole).snapshot()
+    assert (seen.credit, seen.loans[0]) == (before.credit, before.loans[0])
+    assert seen.loans[1] == replace(before.loans[1], application_id=None)
 
 
 def test_before_an_offer_is_chosen_there_is_no_application():

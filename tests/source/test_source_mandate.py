@@ -37,7 +37,7 @@ def test_a_body_becomes_the_mandate_alone():
     assert snapshot.mandate == Mandate(
         id=MANDATE_ID, status="PAUSED", mandate_type="EMANDATE", max_amount=inr("1500.50"),
         amount_rule="VARIABLE", frequency="MONTHLY", start_date=datetime(2026, 3, 2, tzinfo=UTC),
-        end_date=datetime(2031, 3, 2, tzinfo=UTC),
+        end_date=datetime(2031, 3, 2, tzinfo=UTC), revokable_by_customer=True, block_fund=False,
     )  # fmt: skip
 
 

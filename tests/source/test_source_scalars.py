@@ -11,6 +11,7 @@ from notifier.domain.money import Money
 from notifier.errors import InvalidValue
 from notifier.source.scalars import (
     currency,
+    decimal,
     fitting_minor_units,
     handle,
     instant,
@@ -25,7 +26,7 @@ NOTHING = [None, "", "null", "NA", "FILTERED", {}, [], [1], {"a": 1}]
 
 
 @pytest.mark.parametrize(
-    "read", [text, truth, integer, currency, instant, handle, lambda v: minor_units(v, "INR")]
+    "read", [text, truth, integer, decimal, currency, instant, handle, lambda v: minor_units(v, "INR")]
 )
 @pytest.mark.parametrize("value", NOTHING, ids=repr)
 def test_what_says_nothing_is_unknown_to_every_reader(read, value):
@@ -39,6 +40,7 @@ def test_what_says_nothing_is_unknown_to_every_reader(read, value):
         ("  00 ", "00"),
         (0, "0"),
         (Decimal("1.50"), "1.50"),
+        (Decimal("23.0"), "23"),
         (10**30, "1" + "0" * 30),
         (True, None),
         ("   ", None),
@@ -50,6 +52,20 @@ def test_what_says_nothing_is_unknown_to_every_reader(read, value):
 )
 def test_text(value, expected):
     assert text(value) == expected
+
+
+@pytest.mark.parametrize("value", [10, Decimal("10.0"), "10", "10.00"])
+def test_a_number_has_one_decimal_text(value):
+    assert decimal(value) == "10"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0, "0"), ("-2.50", "-2.5"), (Decimal("1E+2"), "100"), (100, "100"), (Decimal("1E+999"), None),
+     (Decimal("NaN"), None), (10**31, None), ("ten", None), ("1e2", None), (True, None)],
+)  # fmt: skip
+def test_decimal(value, expected):
+    assert decimal(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -70,7 +86,8 @@ def test_truth(value, expected):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(21, 21), ("21", 21), (-1, -1), ("-1", -1), (True, None), (Decimal("2.5"), None), ("\uff12\uff11", None),
+    [(21, 21), ("21", 21), (-1, -1), ("-1", -1), (True, None), (Decimal("2.5"), None), (Decimal("23.0"), 23),
+     (Decimal("1e99"), None), ("\uff12\uff11", None),
      ("2_1", None), (2**63, None), ("9" * 40, None)],
 )  # fmt: skip
 def test_integer(value, expected):

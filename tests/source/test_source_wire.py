@@ -7,7 +7,7 @@ from source_kit import MERCHANT, READER, answer_to, body_of, good, packed, raw, 
 
 from notifier.domain.money import Money
 from notifier.domain.order import OrderId, Source
-from notifier.domain.snapshot import Chargeback, Mandate, Offer, Order, Refund, Txn
+from notifier.domain.snapshot import Benefit, Chargeback, Mandate, Offer, Order, Refund, Txn
 from notifier.source.contract import Failure, FailureReason
 from notifier.source.wire import OrderAnswer, read
 
@@ -27,6 +27,7 @@ def test_a_new_order_has_no_member_of_an_attempt():
     assert snapshot.last_updated == at(11, 10, 2, 40)
     assert snapshot.order == Order(
         status="NEW",
+        upstream_id="ordeh_01",
         amount=inr("120.50"),
         currency="INR",
         effective_amount=inr("120.50"),
@@ -42,21 +43,42 @@ def test_a_paid_order_shows_its_attempt_and_of_its_payer_only_the_provider():
     order = snapshot_of(body_of("upi")).order
     assert order == Order(
         status="CHARGED",
+        upstream_id="ordeh_02",
         amount=inr("75"),
         currency="INR",
         effective_amount=inr("75"),
         amount_refunded=inr("0"),
         refunded=False,
+        conflicted=False,
         date_created=at(11, 10, 0, 5),
         txn_id="teahouse-TEA2002-1",
         attempt=1,
+        txn_uuid="moz77TEA002",
         payment_method_type="UPI",
         payment_method="UPI",
-        txn_flow_type="COLLECT",
-        gateway="RAZORPAY",
         gateway_id=23,
+        gateway_reference_id="tea-sub-1",
         payer_app_name="phonepe",
         payer_handle="oktea",
+        txn_status="CHARGED",
+        txn_error_code="00",
+        txn_amount=inr("75"),
+        surcharge_amount=inr("7.50"),
+        tax_amount=inr("1.35"),
+        gateway="RAZORPAY",
+        txn_created=at(11, 10, 1),
+        txn_flow_type="COLLECT",
+        txn_object_type="TPV_PAYMENT",
+        pg_resp_code="captured",
+        rrn="611110000321",
+        epg_txn_id="pay_Tea000001",
+        network_error_code="U30",
+        pg_offer_type="CASHBACK",
+        pg_offer_availed=True,
+        pg_discount_amount=inr("5"),
+        risk_status="SUCCESS",
+        risk_flagged=False,
+        risk_recommended_action="ACCEPT",
     )
 
 
@@ -77,6 +99,9 @@ def test_refunds_are_told_by_their_instant_under_the_name_that_stays():
             refund_type="INSTANT",
             refund_source="PAYU",
             error_code="processed",
+            pg_processed_at=at(12, 8, 20),
+            bank_processed_at=at(14, 8),
+            reversal_type="SETTLED",
         ),
         Refund(
             id="RQ-B",
@@ -92,7 +117,22 @@ def test_refunds_are_told_by_their_instant_under_the_name_that_stays():
 
 def test_an_offer_without_an_id_goes_by_its_code():
     assert snapshot_of(body_of("offers")).offers == (
-        Offer(id="0b9c1f5e-1111-4222-8333-944455556666", offer_code="CHAI10", status="PARTIALLY_REFUNDED"),
+        Offer(
+            id="0b9c1f5e-1111-4222-8333-944455556666",
+            offer_code="CHAI10",
+            status="PARTIALLY_REFUNDED",
+            error_code="JP706",
+            benefits=(
+                Benefit(id="CASHBACK", amount=inr("20.5"), calculation_rule="ABSOLUTE", value="20.5"),
+                Benefit(
+                    id="DISCOUNT",
+                    amount=inr("100"),
+                    calculation_rule="PERCENTAGE",
+                    value="10",
+                    max_amount=inr("150"),
+                ),
+            ),
+        ),
         Offer(id="FREECUP", offer_code="FREECUP", status="AVAILED"),
     )
 
@@ -107,6 +147,11 @@ def test_a_mandate_keeps_its_terms_and_not_its_token():
         frequency="MONTHLY",
         start_date=at(11),
         end_date=datetime(2031, 4, 11, tzinfo=UTC),
+        revokable_by_customer=True,
+        block_fund=False,
+        rule_type="AFTER",
+        rule_value="30",
+        response_code="FAILURE_MANDATE",
     )
 
 
@@ -121,6 +166,9 @@ def test_an_order_paid_in_parts_has_one_row_a_part():
             payment_method_type="UPI",
             payment_method="UPI",
             gateway="DUMMY",
+            txn_uuid="moz77TEA006",
+            rrn="611110000321",
+            epg_txn_id="pay_Tea000001",
         ),
         Txn(
             id="teahouse-TEA2006-2",
@@ -129,17 +177,50 @@ def test_an_order_paid_in_parts_has_one_row_a_part():
             payment_method_type="CARD",
             payment_method="RUPAY",
             gateway="DUMMY",
+            txn_uuid="moz77TEA006",
+            rrn="611110000321",
+            epg_txn_id="pay_Tea000001",
         ),
     )
 
 
-@pytest.mark.parametrize("name", ["chargeback_status", "chargebackStatus"])
-def test_a_chargeback_is_read_under_both_assumed_spellings(name):
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("chargeback_status", "date_created", "date_resolved"),
+        ("chargebackStatus", "dateCreated", "dateResolved"),
+    ],
+)
+def test_a_chargeback_is_read_under_both_assumed_spellings(names):
     body = body_of("chargeback")
     row = body["chargebacks"][0]
-    row[name] = row.pop("chargeback_status")
-    expected = Chargeback(id="cbk_1", status="UNDER_REVIEW", amount=inr("75"))
+    for name, snake in zip(names, ("chargeback_status", "date_created", "date_resolved"), strict=True):
+        row[name] = row.pop(snake)
+    expected = Chargeback(
+        id="cbk_1",
+        status="UNDER_REVIEW",
+        amount=inr("75"),
+        date_created=datetime(2026, 5, 1, tzinfo=UTC),
+        date_resolved=datetime(2026, 5, 9, tzinfo=UTC),
+    )
     assert snapshot_of(body).chargebacks == (expected,)
+
+
+def test_personal_members_are_read_for_an_account_that_keeps_them():
+    body = body_of("upi")
+    assert snapshot_of(body).order.kept is None
+    assert snapshot_of(body, keep="customer_id,udf1,udf2").order.kept == {
+        "customer_id": body["customer_id"],
+        "udf1": body["udf1"],
+    }
+
+
+def test_a_digest_knows_what_is_kept_and_nothing_besides():
+    body, other = body_of("upi"), body_of("upi") | {"udf1": "table 5", "udf3": "x"}
+    assert good(body).digest == good(other).digest
+    assert good(body, keep="udf1").digest != good(other, keep="udf1").digest
+    assert good(body, keep="udf2").digest == good(other, keep="udf2").digest
+    assert good(body, keep="udf9").digest == good(body | {"udf9": None}, keep="udf9").digest
 
 
 def test_old_spellings_are_values_and_masks_are_unknown():
@@ -244,6 +325,16 @@ def test_fractions_are_exact():
     answer = read(body, order_id=OrderId("TEA2001"), merchant_id=MERCHANT, reader=READER)
     assert isinstance(answer, OrderAnswer)
     assert answer.snapshot().order.amount == Money(9007199254740993, "INR")
+
+
+@pytest.mark.parametrize("member", ["offers", "refunds", "txn_detail", "upi", "resp_code", "payment_links"])
+def test_a_number_beyond_all_bounds_costs_its_member_alone(member):
+    body = packed(body_of("upi") | {member: 0}).replace(
+        f'"{member}": 0'.encode(), f'"{member}": 1e400'.encode()
+    )
+    answer = read(body, order_id=OrderId("TEA2002"), merchant_id=MERCHANT, reader=READER)
+    assert isinstance(answer, OrderAnswer)
+    assert answer.snapshot().order.amount == inr("75")
 
 
 def test_long_texts_are_cut():

@@ -24,16 +24,27 @@ KEPT = {
     (): ("status", "amount", "currency", "effective_amount", "amount_refunded", "maximum_eligible_refund_amount",
          "refunded", "date_created", "last_updated", "order_expiry", "txn_id", "payment_method_type", "payment_method",
          "auth_type", "gateway_id", "resp_code", "resp_category", "bank_error_code", "payer_app_name", "order_id",
-         "merchant_id"),
-    ("txn_detail",): ("gateway", "txn_flow_type"),
-    ("txn_list",): ("txn_id", "status", "payment_method_type", "payment_method"),
+         "merchant_id", "id", "conflicted", "txn_uuid", "gateway_reference_id"),
+    ("txn_detail",): ("gateway", "txn_flow_type", "status", "error_code", "txn_amount", "surcharge_amount",
+                      "tax_amount", "offer_deduction_amount", "created", "txn_object_type"),
+    ("payment_gateway_response",): ("resp_code", "rrn", "epg_txn_id", "auth_id_code", "network_error_code",
+                                    "offer_type", "offer_availed", "discount_amount"),
+    ("risk",): ("status", "flagged", "recommended_action"),
+    ("txn_list",): ("txn_id", "txn_uuid", "status", "payment_method_type", "payment_method", "auth_type", "resp_code",
+                    "resp_category", "bank_error_code", "payer_app_name"),
     ("txn_list", "txn_detail"): ("gateway", "txn_amount"),
+    ("txn_list", "payment_gateway_response"): ("rrn", "epg_txn_id"),
     ("refunds",): ("unique_request_id", "id", "status", "amount", "sent_to_gateway", "created", "ref", "arn",
-                   "refund_type", "refund_source", "error_code", "expected_refund_credit_time"),
-    ("offers",): ("offer_id", "offer_code", "status"),
+                   "refund_type", "refund_source", "error_code", "expected_refund_credit_time", "pg_processed_at",
+                   "pg_declined_at", "bank_processed_at", "reversal_type"),
+    ("offers",): ("offer_id", "offer_code", "status", "error_code"),
+    ("offers", "benefits"): ("type", "amount"),
+    ("offers", "benefits", "calculation_info"): ("value", "calculation_rule", "max_amount"),
     ("mandate",): ("mandate_id", "mandate_status", "mandate_type", "max_amount", "amount_rule", "frequency",
-                   "start_date", "end_date"),
-    ("chargebacks",): ("id", "amount", "chargeback_status", "chargebackStatus"),
+                   "start_date", "end_date", "revokable_by_customer", "block_fund", "rule_type", "rule_value"),
+    ("mandate", "pg_response"): ("response_code",),
+    ("chargebacks",): ("id", "amount", "chargeback_status", "chargebackStatus", "date_created", "dateCreated",
+                       "date_resolved", "dateResolved"),
 }  # fmt: skip
 
 MEMBERS = sorted(
@@ -185,21 +196,39 @@ def test_what_churns_without_meaning_does_not_count(name):
         "payment_links": {"web": "https://elsewhere.example"},
         "metadata": {"new": random.Random(4).random()},
         "additional_info": {},
-        "payment_gateway_response": {"gateway_response": {"at": "now"}},
     }
+    if "payment_gateway_response" in body:
+        churned["payment_gateway_response"] = body["payment_gateway_response"] | {
+            "gateway_response": {"at": "now"},
+            "created": "2026-05-01T00:00:00Z",
+            "resp_message": "again",
+        }
     assert good(churned).digest == digest
     assert replace(good(churned).snapshot(), last_updated=None) == replace(
         snapshot_of(body), last_updated=None
     )
 
 
+AMOUNTS = [
+    ("upi", ("amount",)),
+    ("upi", ("effective_amount",)),
+    ("upi", ("txn_detail", "txn_amount")),
+    ("upi", ("txn_detail", "tax_amount")),
+    ("upi", ("payment_gateway_response", "discount_amount")),
+    ("refunds", ("amount_refunded",)),
+    ("refunds", ("refunds", 0, "amount")),
+    ("parts", ("txn_list", 1, "txn_detail", "txn_amount")),
+    ("offers", ("offers", 0, "benefits", 0, "amount")),
+    ("offers", ("offers", 0, "benefits", 1, "calculation_info", "max_amount")),
+    ("offers", ("offers", 0, "benefits", 1, "calculation_info", "value")),
+    ("mandate", ("mandate", "max_amount")),
+    ("mandate", ("mandate", "rule_value")),
+    ("chargeback", ("chargebacks", 0, "amount")),
+]
+
+
 @pytest.mark.parametrize("spelling", [100, 100.0, "100", "100.0", "100.00"])
-@pytest.mark.parametrize(
-    ("name", "way"),
-    [("upi", ("amount",)), ("upi", ("effective_amount",)), ("refunds", ("amount_refunded",)),
-     ("refunds", ("refunds", 0, "amount")), ("parts", ("txn_list", 1, "txn_detail", "txn_amount")),
-     ("mandate", ("mandate", "max_amount")), ("chargeback", ("chargebacks", 0, "amount"))],
-)  # fmt: skip
+@pytest.mark.parametrize(("name", "way"), AMOUNTS)
 def test_one_amount_has_one_digest_in_all_its_spellings(name, way, spelling):
     body = body_of(name)
     assert good(put(body, way, spelling)).digest == good(put(body, way, 100)).digest

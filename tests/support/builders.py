@@ -19,6 +19,7 @@ from notifier.domain.money import Money
 from notifier.domain.observation import Known
 from notifier.domain.order import OrderId, Phase, Source, known_statuses, order_key
 from notifier.domain.snapshot import (
+    Benefit,
     Chargeback,
     Credit,
     Loan,
@@ -36,7 +37,7 @@ from notifier.domain.snapshot import (
 from notifier.domain.subscription import Subscription, SubscriptionId
 
 NOW = datetime(2026, 3, 2, 6, 15, tzinfo=UTC)
-READER = Reader(schema=SCHEMA, version="2023-06-30")
+READER = Reader(schema=SCHEMA, version="2023-06-30", options="udf1,udf2")
 
 
 def at(seconds: float) -> datetime:
@@ -194,21 +195,25 @@ _VALUES: dict[type, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     Money: st.integers(0, 300).map(lambda minor: Money(minor, "INR")),
     datetime: instants(),
+    dict[str, str]: st.dictionaries(st.sampled_from(READER.kept), words(), min_size=1),
 }
 
 
-def rows_of(kind: type[Row], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def rows_of(kind: type[Row | Benefit], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Draw a row of a kind: each member known or unknown."""
     hints = get_type_hints(kind)
     members = {}
     for field in fields(kind):
+        if field.name == "benefits":
+            members["benefits"] = _many(Benefit)
+            continue
         may_be = get_args(hints[field.name])
         known = _VALUES[next(each for each in may_be or (hints[field.name],) if each is not NoneType)]
         members[field.name] = (st.none() | known) if may_be else known
     return st.builds(kind, **(members | given))
 
 
-def _many(kind: type[Row]) -> st.SearchStrategy[tuple[Any, ...]]:
+def _many(kind: type[Row | Benefit]) -> st.SearchStrategy[tuple[Any, ...]]:
     """Few ids, so that two snapshots share rows."""
     row = rows_of(kind, id=st.sampled_from(("a", "b", "c")))
     return st.lists(row, max_size=3, unique_by=lambda each: each.id).map(tuple)
@@ -240,7 +245,10 @@ def masked(draw: st.DrawFn, snapshot: Snapshot) -> Snapshot:
         maskable = [
             f.name for f in fields(row) if f.name != "id" and (type(row) is not Order or f.name != "status")
         ]
-        return replace(row, **dict.fromkeys(draw(st.sets(st.sampled_from(maskable)))))
+        unknown: dict[str, Any] = dict.fromkeys(draw(st.sets(st.sampled_from(maskable))))
+        if type(row) is Offer:
+            unknown["benefits"] = some(row.benefits)
+        return replace(row, **unknown)
 
     def some(rows: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(mask(row) for row in rows if draw(st.booleans()))

@@ -9,7 +9,9 @@ def restrict(snapshot, vocabulary):
     """Blank every member outside the vocabulary, and drop rows of subjects that it does not know at all."""
 
     def blank(row):
-        unknown = {f.name: None for f in fields(row) if f"{type(row).__name__}.{f.name}" not in vocabulary}
+        unknown = {
+            f.name: _nothing(f) for f in fields(row) if f"{type(row).__name__}.{f.name}" not in vocabulary
+        }
         return replace(row, **unknown)
 
     known = {member.partition(".")[0] for member in vocabulary}
@@ -20,3 +22,7 @@ def restrict(snapshot, vocabulary):
     return apply(
         bare, [Change(subject=subject, subject_id=row.id, before=None, after=row) for subject, row in rows]
     )
+
+
+def _nothing(field):
+    return () if field.default == () else None

@@ -26,11 +26,16 @@ def basic(user: str = USER, password: str = PASSWORD) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
-def hooked(*names: str, register_unknown: bool = False, without: tuple[str, ...] = ()) -> Config:
+def hooked(
+    *names: str, register_unknown: bool = False, without: tuple[str, ...] = (), credit: bool = False
+) -> Config:
     """Return a configuration whose accounts take hints, but those named in `without`."""
+    more = {"credit": {"base_url": "https://credit.example", "api_key_env": "KEY"}} if credit else {}
     hints = {"user_env": "USER", "password_env": "PASSWORD", "register_unknown": register_unknown}
     accounts = {
-        name: {"merchant_id": "m", "api_key_env": "KEY"} | ({} if name in without else {"hints": hints})
+        name: {"merchant_id": "m", "api_key_env": "KEY"}
+        | more
+        | ({} if name in without else {"hints": hints})
         for name in (*names, *without)
     }
     environ = {"USER": USER, "PASSWORD": PASSWORD, "KEY": "k"}

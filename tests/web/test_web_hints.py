@@ -252,6 +252,22 @@ class TestRegisteringUnknown:
         assert (await hint(hooks, of_order(order_id="OW 9"))).body == {"outcome": "polled"}
         assert counted(hinted, "registered") == 1
 
+    @pytest.mark.parametrize(
+        ("has_credit", "of", "sources"),
+        [
+            (True, of_loan, {Source.ORDER, Source.HYPERCREDIT}),
+            (False, of_loan, {Source.ORDER}),
+            (True, of_order, {Source.ORDER}),
+        ],
+    )
+    async def test_a_loans_order_is_asked_of_hypercredit_too_where_there_is_one(
+        self, serve, services, has_credit, of, sources
+    ):
+        hinted = replace(services, config=hooked("shop", register_unknown=True, credit=has_credit))
+        assert (await hint(await serve(hinted), of(order_id="OW9"))).body == {"outcome": "registered"}
+        assert (await watched(hinted, "OW9")).sources == sources
+        assert await due(hinted) == {("OW9", source) for source in sources}
+
     @pytest.mark.parametrize("order_id", ["FILTERED", "..", "x" * 129, None, "a\nb"])
     async def test_what_no_order_can_be_called_is_ignored(self, hooks, hinted, order_id):
         assert (await hint(hooks, of_order(order_id=order_id))).body == {"outcome": "ignored"}
