@@ -104,7 +104,9 @@ class LookOutcome(Struct, frozen=True, kw_only=True, gc=False):
     """What a look without a new version leaves behind.
 
     A request that came in after `started_at` (`asked_at` later than it) wins over `next_poll_at`: one more look is
-    owed at once. A look whose watch was paused or removed meanwhile stays unscheduled.
+    owed at once. One that came in before it, but after the look was claimed with `asked_at`, is answered by this
+    very look, and is owed the one after it that a request without a change gets (6.14).
+    A look whose watch was paused or removed meanwhile stays unscheduled.
     """
 
     look_id: int
@@ -113,6 +115,7 @@ class LookOutcome(Struct, frozen=True, kw_only=True, gc=False):
     why: Why
     last_polled_at: datetime | None
     """The start of the last good look: this one, or for a failed look what stood before."""
+    asked_at: datetime | None = None
     failures: int = 0
     error: str | None = None
     doubted_at: datetime | None = None

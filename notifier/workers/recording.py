@@ -296,6 +296,7 @@ def _good_look(polled: Polled, plan: Plan) -> LookOutcome:
         next_poll_at=plan.at,
         why=plan.why,
         last_polled_at=polled.started_at,
+        asked_at=polled.look.asked_at,
     )
 
 
@@ -307,6 +308,7 @@ def _failed_look(polled: Polled, plan: Plan, error: str) -> LookOutcome:
         next_poll_at=plan.at,
         why=plan.why,
         last_polled_at=look.last_polled_at,
+        asked_at=look.asked_at,
         failures=look.failures + 1,
         error=error,
         doubted_at=look.doubted_at,

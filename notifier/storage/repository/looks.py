@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import msgspec
 from sqlalchemy import (
+    and_,
     bindparam,
     case,
     func,
@@ -17,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from notifier.domain.cadence import Deadlines, Why
+from notifier.domain.cadence import Deadlines, Why, after_asked
 from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.order import OrderId, Phase, Source
 from notifier.domain.snapshot import Reader, Snapshot
@@ -83,9 +84,13 @@ _PHASES = {phase.value: phase for phase in Phase}
 _seen = given(
     "rows",
     {"id": Whole, "started_at": Whole, "next_poll_at": Whole, "why": WORD, "last_polled_at": Whole,
-     "failures": Whole, "error": WORD, "doubted_at": Whole},
+     "failures": Whole, "error": WORD, "doubted_at": Whole, "asked_at": Whole},
 )  # fmt: skip
-_is_asked = type_coerce(looks.c.asked_at, Whole) > _seen.c.started_at
+_asked_at = type_coerce(looks.c.asked_at, Whole)
+_is_asked = _asked_at > _seen.c.started_at
+_is_answered = and_(
+    _asked_at.is_distinct_from(_seen.c.asked_at), _seen.c.next_poll_at > bindparam("soon", type_=Whole)
+)
 _RECORD = (
     update(looks)
     .where(looks.c.id == _seen.c.id)
@@ -93,9 +98,10 @@ _RECORD = (
         next_poll_at=case(
             (looks.c.next_poll_at.is_(None), null()),
             (_is_asked, bindparam("now", type_=Whole)),
+            (_is_answered, bindparam("soon", type_=Whole)),
             else_=_seen.c.next_poll_at,
         ),
-        why=case((_is_asked, Why.ASKED.value), else_=_seen.c.why),
+        why=case((_is_asked, Why.ASKED.value), (_is_answered, Why.AFTER_ASKED.value), else_=_seen.c.why),
         asked_at=case((_is_asked, looks.c.asked_at), else_=null()),
         last_polled_at=_seen.c.last_polled_at,
         failures=_seen.c.failures,
@@ -153,10 +159,12 @@ class Looks(Rows):
                 outcome.failures,
                 outcome.error,
                 _ms(outcome.doubted_at),
+                _ms(outcome.asked_at),
             )
             for outcome in outcomes
         ]
-        await self._connection.execute(_RECORD, {"now": to_ms(now), "rows": as_parameter(rows)})
+        soon = to_ms(after_asked(now).at)
+        await self._connection.execute(_RECORD, {"now": to_ms(now), "soon": soon, "rows": as_parameter(rows)})
 
     async def look_state(self, look_id: int) -> LookState:
         found = select(looks, watches.c.status).join(watches).where(looks.c.id == look_id)

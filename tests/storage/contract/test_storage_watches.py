@@ -27,6 +27,7 @@ async def record(storage, look, *, started_at, next_poll_at, **members):
         next_poll_at=next_poll_at,
         why=Why.CADENCE,
         last_polled_at=started_at,
+        asked_at=look.asked_at,
         **members,
     )
     async with storage.writing() as tx:
@@ -149,6 +150,21 @@ async def test_a_request_during_a_look_owes_one_more(storage, at):
     watch = await read(storage)
     assert (watch.next_poll_at, watch.next_poll_why) == (at(100), Why.CADENCE)
     assert (watch.polls, watch.failures, watch.last_error, watch.last_polled_at) == (2, 2, "timeout", at(3))
+
+
+async def test_a_request_between_claim_and_start_is_answered_and_owed_the_look_after_it(storage, at):
+    """The look that a request found waiting in the poller's queue once passed for one that nobody asked for."""
+    await watched(storage)
+    [look] = await due(storage, at(1))
+    async with storage.writing() as tx:
+        await tx.ask("main", KEY, now=at(2))
+    await record(storage, look, started_at=at(3), next_poll_at=at(100))
+    watch = await read(storage)
+    assert (watch.next_poll_at, watch.next_poll_why) == (at(5), Why.AFTER_ASKED)
+    [again] = await due(storage, at(5))
+    assert again.asked_at is None
+    await record(storage, again, started_at=at(5), next_poll_at=at(100))
+    assert (await read(storage)).next_poll_at == at(100)
 
 
 async def test_asking_again_and_again_keeps_a_due_look_its_place_in_the_line(storage, at):
