@@ -5,7 +5,7 @@ and the deadlines to judge. Storage makes it true in one transaction.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifier.domain.cadence import (
     Deadlines,
@@ -212,6 +212,9 @@ def judge(
     if _passed(deadlines.overdue_at, looked_at):
         facts += _overdue(snapshot, deadlines.overdue_at, looked_at, policy)
         deadlines = replace(deadlines, overdue_at=next_overdue_at(snapshot, looked_at, policy))
+    if _passed(deadlines.settle_at, looked_at) and _has_live_mandate(snapshot, looked_at):
+        again_at = looked_at + timedelta(seconds=policy.settle_charged_after_s)
+        deadlines = replace(deadlines, settle_at=again_at)
     if _passed(deadlines.until_at, looked_at) or _passed(deadlines.settle_at, looked_at):
         is_over = standing(snapshot) not in {Phase.OPEN, Phase.UNKNOWN}
         state = WatchState.SETTLED if is_over else WatchState.ABANDONED
@@ -220,6 +223,15 @@ def judge(
         )
         deadlines = Deadlines()
     return Judgement(facts=tuple(facts), deadlines=deadlines, state=state)
+
+
+def _has_live_mandate(snapshot: Snapshot, looked_at: datetime) -> bool:
+    """Whether a mandate asked for beside the order may still be revoked, long after the order is done."""
+    asked = snapshot.of(Source.MANDATE)
+    if asked is None or asked is snapshot or standing(asked) is not Phase.SUCCEEDED:
+        return False
+    end = asked.mandate.end_date if asked.mandate else None
+    return end is None or looked_at < end
 
 
 def _passed(at: datetime | None, looked_at: datetime) -> bool:

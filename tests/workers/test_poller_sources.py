@@ -180,6 +180,20 @@ async def test_the_order_status_decides_when_all_of_it_is_over(house, credit):
     assert (await house.types()).count("watch.settled") == 1
 
 
+async def test_an_order_is_not_over_while_the_mandate_asked_for_beside_it_may_be_revoked(house, mandate):
+    house.policy = PollingPolicy(settle_charged_after_s=1000)
+    house.source.put("OW1", "CHARGED")
+    mandate.show("OW1", a_mandate("ACTIVE"))
+    await house.watch("OW1", sources=frozenset({Source.ORDER, Source.MANDATE}), mandate_id="m1")
+    async with house.running(house.poller()):
+        await house.pass_time(2500, step=20)
+        assert (await house.watched("OW1")).state is WatchState.ACTIVE
+        mandate.show("OW1", a_mandate("REVOKED"))
+        await house.pass_time(1500, step=20)
+        assert (await house.watched("OW1")).state is WatchState.SETTLED
+    assert (await house.types())[-2:] == ["mandate.revoked", "watch.settled"]
+
+
 async def test_a_watch_of_loans_alone_lives_and_settles_by_them(house, credit):
     house.policy = PollingPolicy(settle_failed_after_s=300)
     await house.watch("OW1", sources=frozenset({Source.HYPERCREDIT}))
