@@ -26,7 +26,7 @@ from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import AttemptRecord, Claim, DueDelivery
 from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
-from notifier.workers.lines import Claimed, DeliveryLimits, Lines
+from notifier.workers.lines import Claimed, DeliveryLimits, Lines, Rest
 
 _LARGEST_CLAIM = 500
 _LONGEST_SLEEP_S = 30.0
@@ -62,6 +62,7 @@ class Deliverer:
         self._lines = Lines(limits, clock)
         self._stop = asyncio.Event()
         self._sending = 0
+        self._edition = 0
         self._is_more = False
         self._bell = storage.signals.deliveries.listener()
         self._edits = storage.signals.subscriptions.listener()
@@ -124,7 +125,7 @@ class Deliverer:
         return min(_LONGEST_SLEEP_S, (next_at - self._clock.now()).total_seconds())
 
     async def _claim(self, busy: Collection[SubscriptionId]) -> list[Claimed]:
-        now = self._clock.now()
+        now, edition = self._clock.now(), self._present_edition()
         lanes, token = self._limits.lanes, uuid.uuid4().hex
         limit = min(_LARGEST_CLAIM, self._lines.room())
         async with self._storage.writing() as tx:
@@ -149,6 +150,7 @@ class Deliverer:
                 token=claim.token,
                 sequence=won[claim.delivery_id],
                 lease_until=claim.lease_until,
+                edition=edition,
             )
             for due_delivery, claim in held
             if claim.delivery_id in won
@@ -212,31 +214,35 @@ class Deliverer:
     async def _send_all(self, senders: asyncio.TaskGroup) -> None:
         try:
             while (taken := self._lines.take()) is not None:
-                claimed, wait_s = taken
-                if wait_s > 0:
-                    senders.create_task(self._rest(claimed, wait_s, senders), name="deliverer:rest")
+                if isinstance(taken, Rest):
+                    senders.create_task(self._rest(taken, senders), name="deliverer:rest")
                 else:
-                    await self._send(claimed)
+                    await self._send(taken)
         finally:
             self._sending -= 1
 
-    async def _rest(self, claimed: Claimed, wait_s: float, senders: asyncio.TaskGroup) -> None:
-        """Wait for the subscription's own rate without keeping a sender from the others."""
-        await self._clock.wait(self._stop, wait_s)
-        self._lines.rested(claimed)
+    async def _rest(self, rest: Rest, senders: asyncio.TaskGroup) -> None:
+        """Wait for a subscription's own rate without keeping a sender from the others."""
+        await self._clock.wait(self._stop, rest.wait_s)
+        self._lines.rested(rest.line)
         self._send_more(1, senders)
 
     async def _send(self, claimed: Claimed) -> None:
         now = self._clock.now()
-        if self._edits.is_set():
-            # A subscription was edited, paused or deleted: what waits is claimed anew, if it is still owed.
-            self._edits.clear()
-            self._give_back([claimed, *self._lines.take_back()])
-        elif self._stop.is_set() or not self._lines.has_time(claimed, now):
+        # A subscription was edited, paused or deleted since: this is claimed anew, if it is still owed.
+        is_outdated = claimed.edition != self._present_edition()
+        if is_outdated or self._stop.is_set() or not self._lines.has_time(claimed, now):
             self._give_back([claimed])
         else:
+            self._lines.use_turn(claimed)
             self._recorder.add(await self._attempt(claimed, now))
         self._lines.sent(claimed)
+
+    def _present_edition(self) -> int:
+        if self._edits.is_set():
+            self._edits.clear()
+            self._edition += 1
+        return self._edition
 
     def _give_back(self, unsent: Sequence[Claimed]) -> None:
         """Undo claims: no attempt was made, so none is counted."""

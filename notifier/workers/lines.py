@@ -61,16 +61,27 @@ class Claimed(Struct, frozen=True, kw_only=True, gc=False):
     token: str
     sequence: int
     lease_until: datetime
+    edition: int = 0
+    """Of the subscriptions, as of which it was claimed."""
 
 
 @dataclass(slots=True)
 class Line:
     """What is claimed for one subscription and how many of it are being sent."""
 
+    length: int
     waiting: deque[Claimed] = field(default_factory=deque)
     sending: int = 0
     outstanding: int = 0
     is_offered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A line whose subscription's own rate lets nothing go for so many seconds."""
+
+    line: Line
+    wait_s: float
 
 
 class Lines:
@@ -82,7 +93,6 @@ class Lines:
         self._longest = timedelta(seconds=limits.longest_attempt_s)
         self._lines: dict[SubscriptionId, Line] = {}
         self._offered: deque[Line] = deque()
-        self._rested: deque[Claimed] = deque()
         self._paces: dict[SubscriptionId, tuple[float, Pace]] = {}
         self.outstanding = 0
 
@@ -90,34 +100,46 @@ class Lines:
         """Forget everything, for a worker that begins anew."""
         self._lines.clear()
         self._offered.clear()
-        self._rested.clear()
         self.outstanding = 0
 
     def put(self, claimed: Claimed) -> None:
         """Add to its line."""
-        line = self._lines.setdefault(claimed.due.subscription.id, Line())
+        subscription = claimed.due.subscription
+        line = self._lines.setdefault(subscription.id, Line(self._length_of(subscription)))
         line.waiting.append(claimed)
         line.outstanding += 1
         self.outstanding += 1
         self._offer(line)
 
-    def take(self) -> tuple[Claimed, float] | None:
-        """Return what is to be sent next, line by line in turns, and in how many seconds; `sent` ends its sending."""
-        if self._rested:
-            return self._rested.popleft(), 0.0
+    def take(self) -> Claimed | Rest | None:
+        """Return what is to be sent next, line by line in turns, or a line that is to rest until `rested`.
+
+        What a resting line holds stays in it, for edits and stops to take back. `sent` ends a sending.
+        """
         while self._offered:
             line = self._offered.popleft()
+            if line.waiting:
+                pace = self._pace(line.waiting[0].due.subscription)
+                if pace is not None and (wait_s := pace.due_in_s()) > 0:
+                    return Rest(line, wait_s)
             line.is_offered = False
             if line.waiting:
                 claimed = line.waiting.popleft()
                 line.sending += 1
                 self._offer(line)
-                return claimed, self._wait_s(claimed.due.subscription)
+                return claimed
         return None
 
-    def rested(self, claimed: Claimed) -> None:
-        """Put what had to wait for its subscription's rate before everything else."""
-        self._rested.append(claimed)
+    def rested(self, line: Line) -> None:
+        """Let a line go on that has waited for its turn."""
+        line.is_offered = False
+        self._offer(line)
+
+    def use_turn(self, claimed: Claimed) -> None:
+        """Count an attempt against its subscription's own rate."""
+        pace = self._pace(claimed.due.subscription)
+        if pace is not None:
+            pace.wait_s()
 
     def sent(self, claimed: Claimed) -> None:
         """Let the next of its line go."""
@@ -158,8 +180,8 @@ class Lines:
 
     def room(self) -> int:
         """Return how many the lines that are not busy have room for; one empty line's worth at least."""
-        left = [self._limits.line_length - line.outstanding for line in self._lines.values()]
-        return sum(room for room in left if room * 2 >= self._limits.line_length) or self._limits.line_length
+        left = [line.length - line.outstanding for line in self._lines.values() if not self._is_busy(line)]
+        return max(sum(left), self._limits.line_length)
 
     def within(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
         """Leave out what its subscription's line has no room for."""
@@ -173,15 +195,14 @@ class Lines:
             room[key] = left - 1
         return taken
 
-    def _wait_s(self, subscription: Subscription) -> float:
-        """Take the subscription's next turn at its own rate and return how long to wait for it."""
+    def _pace(self, subscription: Subscription) -> Pace | None:
         rate = subscription.rate_per_s
         if rate is None:
-            return 0.0
+            return None
         known = self._paces.get(subscription.id)
         if known is None or known[0] != rate:
             known = self._paces[subscription.id] = rate, Pace(rate, self._clock)
-        return max(0.0, known[1].wait_s())
+        return known[1]
 
     def has_time(self, claimed: Claimed, now: datetime) -> bool:
         """Return whether an attempt that begins now ends within its lease."""
@@ -189,11 +210,13 @@ class Lines:
 
     def _is_busy(self, line: Line) -> bool:
         # Below half a claim is worth its transaction.
-        return line.outstanding * 2 > self._limits.line_length
+        return line.outstanding * 2 > line.length
 
     def _room_of(self, subscription: Subscription) -> int:
         line = self._lines.get(subscription.id)
-        length = self._limits.line_length
-        if subscription.rate_per_s is not None:
-            length = min(length, max(1, int(subscription.rate_per_s * _RATED_AHEAD_S)))
-        return length - (line.outstanding if line else 0)
+        return line.length - line.outstanding if line else self._length_of(subscription)
+
+    def _length_of(self, subscription: Subscription) -> int:
+        """Return how much is claimed ahead: of a slow one no more than goes in a minute, or it is never free."""
+        length, rate = self._limits.line_length, subscription.rate_per_s
+        return length if rate is None else min(length, max(1, int(rate * _RATED_AHEAD_S)))

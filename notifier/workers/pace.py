@@ -16,5 +16,13 @@ class Pace:
     def wait_s(self) -> float:
         """Take the next turn and return how long to wait for it; nought or less is now."""
         now = self._clock.monotonic()
-        self._free_at = max(self._free_at, now - _BURST_S - self._gap_s) + self._gap_s
+        self._free_at = self._next_at(now)
         return self._free_at - now
+
+    def due_in_s(self) -> float:
+        """Return how long the next turn is off, without taking it."""
+        now = self._clock.monotonic()
+        return self._next_at(now) - now
+
+    def _next_at(self, now: float) -> float:
+        return max(self._free_at, now - _BURST_S - self._gap_s) + self._gap_s

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from test_deliverer import _deliveries, _seen
 
+from notifier.config.secret import Secret
 from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.subscription import SubscriptionState
+from notifier.storage.records import SubscriptionSecrets
 
 
 async def test_a_restart_costs_what_waits_in_line_no_attempt(house):
@@ -41,6 +43,50 @@ async def test_a_slow_rate_never_sends_twice_what_waits_longer_than_a_lease(hous
     ids = [parcel.event_id for parcel in house.channel.parcels]
     assert len(ids) == len(set(ids)) == 6
     assert all(view.delivery.reason is Reason.ACCEPTED for view in await _deliveries(house))
+
+
+async def test_a_rate_slower_than_a_lease_burns_no_attempts(house):
+    """A turn further off than the lease once ended deliveries as exhausted of attempts that were never made."""
+    await house.subscribe("order.*", rate_per_s=0.004)
+    for number in range(3):
+        await _seen(house, f"OW{number}", "CHARGED")
+    async with house.running(house.deliverer()):
+        await house.pass_time(800, step=5)
+    assert [parcel.attempt for parcel in house.channel.parcels] == [1] * 3
+    assert [view.delivery.state for view in await _deliveries(house)] == [DeliveryState.DELIVERED] * 3
+
+
+async def test_the_backlog_of_a_rated_subscription_starves_nobody(house):
+    """Its line, shorter than others for its rate, once never counted as full: its rows alone were claimed, in vain."""
+    await house.subscribe("order.*", name="slow", rate_per_s=0.1)
+    for number in range(100):
+        await _seen(house, f"OW{number}", "CHARGED")
+    await house.subscribe("order.*", name="quick")
+    await _seen(house, "OW100", "CHARGED")
+    async with house.running(house.deliverer(concurrency=16)):
+        await house.pass_time(3)
+    quick = [parcel for parcel in house.channel.parcels if parcel.subscription_id != "sub_slow"]
+    assert [parcel.order_id for parcel in quick] == ["OW100"]
+
+
+async def test_what_waits_for_its_rate_goes_where_its_subscription_points_by_then(house):
+    """What rested until its turn once went to the address as of its claim, and after a deletion, too."""
+    subscription = await house.subscribe("order.*", rate_per_s=0.1)
+    for number in range(8):
+        await _seen(house, f"OW{number}", "CHARGED")
+    async with house.running(house.deliverer(concurrency=64)):
+        await house.pass_time(3)
+        sent = len(house.channel.parcels)
+        moved = SubscriptionSecrets(target=Secret("https://new.example/"))
+        async with house.storage.writing() as tx:
+            await tx.amend_subscription(subscription, moved, now=house.clock.now())
+        await house.pass_time(40)
+        later = house.channel.parcels[sent:]
+        assert {parcel.address.target.reveal() for parcel in later} == {"https://new.example/"}
+        async with house.storage.writing() as tx:
+            await tx.remove_subscription("shop", subscription.id, now=house.clock.now())
+        await house.pass_time(60)
+        assert len(house.channel.parcels) == sent + len(later)
 
 
 async def test_the_first_send_of_a_rated_subscription_does_not_wait(house):

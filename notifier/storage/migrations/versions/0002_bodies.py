@@ -10,6 +10,11 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+# A part at a time: a week of answers is more than memory should hold.
+_KEPT = sa.text(
+    "SELECT seq, bytes FROM attempts WHERE bytes IS NOT NULL AND seq > :after ORDER BY seq LIMIT 1000"
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -31,13 +36,14 @@ def upgrade() -> None:
 
 
 def _answers_as_text() -> None:
-    connection = op.get_bind()
-    kept = connection.execute(sa.text("SELECT seq, answer FROM attempts WHERE answer IS NOT NULL")).all()
     op.drop_index("attempts_answers", "attempts")
-    op.execute("ALTER TABLE attempts DROP COLUMN answer")
+    op.execute("ALTER TABLE attempts RENAME COLUMN answer TO bytes")
     op.execute("ALTER TABLE attempts ADD COLUMN answer TEXT")
+    connection, last = op.get_bind(), 0
+    while kept := connection.execute(_KEPT, {"after": last}).all():
+        rows = [{"of": seq, "answer": b64encode(answer).decode()} for seq, answer in kept]
+        connection.execute(sa.text("UPDATE attempts SET answer = :answer WHERE seq = :of"), rows)
+        last = kept[-1].seq
+    op.execute("ALTER TABLE attempts DROP COLUMN bytes")
     rule = sa.text("answer IS NOT NULL")
     op.create_index("attempts_answers", "attempts", ["started_at"], sqlite_where=rule, postgresql_where=rule)
-    for seq, answer in kept:
-        row = {"seq": seq, "answer": b64encode(answer).decode()}
-        connection.execute(sa.text("UPDATE attempts SET answer = :answer WHERE seq = :seq"), row)
