@@ -23,7 +23,16 @@ from notifier.domain.cadence import (
     second_look,
 )
 from notifier.domain.event import Event, Fact, Sighting, counted_event_id, event_of, events_of, numbered
-from notifier.domain.observation import Doubtful, Judgement, Known, Observation, Stale, judge, observe
+from notifier.domain.observation import (
+    Doubtful,
+    Judgement,
+    Known,
+    Observation,
+    Stale,
+    judge,
+    observe,
+    unchanged,
+)
 from notifier.domain.order import Phase, Source, WatchState, order_key
 from notifier.domain.snapshot import Reader, Snapshot, Subject
 from notifier.domain.standing import order_phase, standing
@@ -169,21 +178,23 @@ class Recorder:
             doubted=is_confirmed(look.doubted_at, polled.started_at),
             beside=await _beside(tx, watch, look.source),
         )
-        match observe(known, answer.snapshot(), now=polled.finished_at, policy=self._policy):
-            case Stale():
-                return _good_look(
-                    polled, self._plan(polled, look.phase, look.last_changed_at, look.deadline_at)
-                )
+        digest: bytes | None = answer.digest
+        seen = observe(known, answer.snapshot(), now=polled.finished_at, policy=self._policy)
+        if isinstance(seen, Stale):
+            # It tells nothing, so what is known stands, and is judged when its deadlines pass.
+            seen = unchanged(known, seen.known, now=polled.finished_at, policy=self._policy)
+            digest = stored.digest
+        match seen:
             case Doubtful():
                 outcome = _good_look(polled, second_look(polled.finished_at))
                 return structs.replace(outcome, doubted_at=look.doubted_at or polled.started_at)
-            case Observation() as seen:
+            case Observation():
                 seen = replace(
                     seen,
                     snapshot=replace(seen.snapshot, observed_at=polled.finished_at, beside=known.beside),
                     deadlines=seen.deadlines if is_leader else Deadlines(),
                 )
-                return await self._keep(tx, watch, polled, stored=stored, seen=seen, digest=answer.digest)
+                return await self._keep(tx, watch, polled, stored=stored, seen=seen, digest=digest)
 
     async def _keep(
         self,
@@ -193,7 +204,7 @@ class Recorder:
         *,
         stored: LookState,
         seen: Observation,
-        digest: bytes,
+        digest: bytes | None,
     ) -> LookOutcome:
         look, order, phase = polled.look, seen.snapshot.order, standing(seen.snapshot)
         version = watch.version
