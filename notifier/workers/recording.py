@@ -143,7 +143,9 @@ class Recorder:
         if watch.state is not WatchState.ACTIVE:
             # Paused or removed while we asked: what we saw is looked at anew when it is watched again.
             unseen = _good_look(polled, second_look(polled.finished_at))
-            return structs.replace(unseen, last_polled_at=polled.look.last_polled_at)
+            return structs.replace(
+                unseen, last_polled_at=polled.look.last_polled_at, doubted_at=polled.look.doubted_at
+            )
         if isinstance(polled.result, Failure):
             return await self._park(tx, watch, polled, polled.result)
         return await self._observe(tx, watch, polled, polled.result)
@@ -170,12 +172,14 @@ class Recorder:
         look = polled.look
         stored = await tx.look_state(look.id)
         is_leader = look.source is watch.leader
+        # Another answer than the one that was doubted confirms nothing: it is a doubt of its own.
+        doubted_at = look.doubted_at if answer.digest == stored.digest else None
         known = Known(
             snapshot=await tx.latest_snapshot(watch.id, look.source),
             deadlines=stored.deadlines if is_leader else Deadlines(),
             expect=watch.expect,
             is_silent=watch.initial is Initial.SILENT,
-            doubted=is_confirmed(look.doubted_at, polled.started_at),
+            doubted=is_confirmed(doubted_at, polled.started_at),
             beside=await _beside(tx, watch, look.source),
         )
         digest: bytes | None = answer.digest
@@ -183,11 +187,12 @@ class Recorder:
         if isinstance(seen, Stale):
             # It tells nothing, so what is known stands, and is judged when its deadlines pass.
             seen = unchanged(known, seen.known, now=polled.finished_at, policy=self._policy)
-            digest = stored.digest
+            digest = None if look.doubted_at else stored.digest
         match seen:
             case Doubtful():
+                await tx.save_look_state(replace(stored, digest=answer.digest))
                 outcome = _good_look(polled, second_look(polled.finished_at))
-                return structs.replace(outcome, doubted_at=look.doubted_at or polled.started_at)
+                return structs.replace(outcome, doubted_at=doubted_at or polled.started_at)
             case Observation():
                 seen = replace(
                     seen,

@@ -8,7 +8,7 @@ from notifier.domain.cadence import PollingPolicy
 from notifier.domain.event import Expectation
 from notifier.domain.money import Money
 from notifier.domain.order import Source, WatchState, order_key
-from notifier.domain.snapshot import Order, Snapshot
+from notifier.domain.snapshot import Order, Refund, Snapshot
 from notifier.source.contract import Failure, FailureReason
 from notifier.storage.records import Initial, SourceState
 from support.builders import at
@@ -255,3 +255,29 @@ async def test_an_earlier_attempt_that_succeeds_late_is_told(house):
         house.source.show("OW1", replace(before, order=first, last_updated=at(1)))
         await house.pass_time(30)
     assert (await house.types())[:2] == ["order.pending_vbv", "order.charged"]
+
+
+async def test_a_doubt_is_not_confirmed_by_another_one(house):
+    def show(status: str, refund: str) -> None:
+        refunds = (Refund(id="r1", status=refund),)
+        order = Order(status=status)
+        house.source.show(
+            "OW1", Snapshot(source=Source.ORDER, reader=house.source.reader, order=order, refunds=refunds)
+        )
+
+    async def wait_for_a_look() -> None:
+        asked = len(house.source.asked)
+        while len(house.source.asked) == asked:
+            await house.pass_time(1)
+
+    show("CHARGED", "SUCCESS")
+    await house.watch("OW1")
+    async with house.running(house.poller()):
+        told = await house.types()
+        show("CHARGED", "PENDING")
+        await wait_for_a_look()
+        show("PENDING_VBV", "SUCCESS")
+        await wait_for_a_look()
+        assert await house.types() == told
+        await wait_for_a_look()
+        assert await house.types() == [*told, "order.pending_vbv"]
