@@ -224,17 +224,44 @@ def judge(
     if _passed(deadlines.overdue_at, looked_at):
         facts += _overdue(snapshot, deadlines.overdue_at, looked_at, policy)
         deadlines = replace(deadlines, overdue_at=next_overdue_at(snapshot, looked_at, policy))
-    if _passed(deadlines.settle_at, looked_at) and _has_live_mandate(snapshot, looked_at):
-        again_at = looked_at + timedelta(seconds=policy.settle_charged_after_s)
-        deadlines = replace(deadlines, settle_at=again_at)
+    if _passed(deadlines.settle_at, looked_at):
+        again_at = _lives_until(snapshot, looked_at, policy)
+        deadlines = replace(deadlines, settle_at=again_at or deadlines.settle_at)
     if _passed(deadlines.until_at, looked_at) or _passed(deadlines.settle_at, looked_at):
-        is_over = standing(snapshot) not in {Phase.OPEN, Phase.UNKNOWN}
-        state = WatchState.SETTLED if is_over else WatchState.ABANDONED
+        state = end_of(snapshot)
         facts.append(
             Fact(type=f"watch.{state}", subject=Subject.WATCH, subject_id=None, field="state", current=state)
         )
         deadlines = Deadlines()
     return Judgement(facts=tuple(facts), deadlines=deadlines, state=state)
+
+
+def end_of(snapshot: Snapshot | None) -> WatchState:
+    """Return how a watch ends whose leading source had last said this, or nothing."""
+    phase = Phase.UNKNOWN if snapshot is None else standing(snapshot)
+    return WatchState.ABANDONED if phase in {Phase.OPEN, Phase.UNKNOWN} else WatchState.SETTLED
+
+
+def _lives_until(snapshot: Snapshot, looked_at: datetime, policy: PollingPolicy) -> datetime | None:
+    """Return when to judge the end again while something asked for beside it still lives, else None.
+
+    A mandate may be revoked on any day; a loan application that is open is given up long after its last change.
+    """
+    longest = timedelta(seconds=policy.settle_charged_after_s)
+    if _has_live_mandate(snapshot, looked_at):
+        return looked_at + longest
+    loan = snapshot.of(Source.HYPERCREDIT)
+    if loan is None or loan is snapshot or loan.observed_at is None or standing(loan) is not Phase.OPEN:
+        return None
+    return loan.observed_at + longest if looked_at < loan.observed_at + longest else None
+
+
+def outlasts(other: Snapshot, looked_at: datetime, policy: PollingPolicy) -> bool:
+    """Whether what another source said keeps a watch whose leading source knows no order."""
+    if _has_live_mandate(Snapshot(source=Source.ORDER, reader=other.reader, beside=(other,)), looked_at):
+        return True
+    longest = timedelta(seconds=policy.settle_charged_after_s)
+    return other.observed_at is not None and looked_at < other.observed_at + longest
 
 
 def _has_live_mandate(snapshot: Snapshot, looked_at: datetime) -> bool:

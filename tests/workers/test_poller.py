@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from notifier.domain.cadence import PollingPolicy
 from notifier.domain.event import Expectation
 from notifier.domain.money import Money
@@ -281,3 +283,24 @@ async def test_a_doubt_is_not_confirmed_by_another_one(house):
         assert await house.types() == told
         await wait_for_a_look()
         assert await house.types() == [*told, "order.pending_vbv"]
+
+
+@pytest.mark.parametrize(
+    ("status", "end"),
+    [("CHARGED", "watch.settled"), ("PENDING_VBV", "watch.abandoned"), (None, "watch.abandoned")],
+)
+async def test_until_ends_a_watch_whose_upstream_keeps_failing(house, status, end):
+    if status:
+        house.source.put("OW1", status)
+    else:
+        house.source.failures.append(Failure(reason=FailureReason.TIMEOUT))
+    await house.watch("OW1", until_at=house.clock.now() + timedelta(seconds=100))
+    async with house.running(house.poller()):
+        house.source.failures.extend([Failure(reason=FailureReason.TIMEOUT)] * 100)
+        await house.pass_time(600, step=5)
+        asked = len(house.source.asked)
+        await house.pass_time(600, step=50)
+    assert len(house.source.asked) == asked
+    of_order = [logged.event.type for logged in await house.events() if logged.event.order_id]
+    assert of_order[-1] == end
+    assert len(of_order) == (2 if status else 1)
