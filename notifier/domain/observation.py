@@ -39,7 +39,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """The answer is older than what we know; it is dropped."""
+    """The answer is older than what we know; it is dropped, and what is known stands."""
+
+    known: Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +69,12 @@ def observe(
     """
     before = known.snapshot
     if before is not None and _is_stale(before, answer):
-        return Stale()
+        return Stale(before)
     if before is not None and not known.doubted and _steps_back(before, answer):
         return Doubtful()
     after = merge(before, answer)
     if before is not None and not diff(before, after):
-        return Observation(
-            snapshot=replace(after, reader=answer.reader),
-            is_new_version=False,
-            is_initial=False,
-            facts=(),
-            deadlines=_still_bounded(known.deadlines, after, now, policy),
-        )
+        return unchanged(known, replace(after, reader=answer.reader), now=now, policy=policy)
     seen = before if before is None else adopt(before, after)
     facts = _facts(known, seen, after)
     deadlines = deadlines_after_change(
@@ -90,6 +86,17 @@ def observe(
         is_initial=before is None,
         facts=facts,
         deadlines=deadlines,
+    )
+
+
+def unchanged(known: Known, snapshot: Snapshot, *, now: datetime, policy: PollingPolicy) -> Observation:
+    """Return the observation of what is known already: no version, no facts, deadlines that still stand."""
+    return Observation(
+        snapshot=snapshot,
+        is_new_version=False,
+        is_initial=False,
+        facts=(),
+        deadlines=_still_bounded(known.deadlines, snapshot, now, policy),
     )
 
 
@@ -139,13 +146,16 @@ def _owes_mismatch(known: Known, after: Snapshot, facts: tuple[Fact, ...]) -> bo
 
 
 def _is_stale(before: Snapshot, answer: Snapshot) -> bool:
-    is_older = (
-        before.last_updated is not None
-        and answer.last_updated is not None
-        and answer.last_updated < before.last_updated
-    )
+    """Return whether the answer is older by its date, or without a later one by its attempt."""
+    was_at, is_at = before.last_updated, answer.last_updated
+    if was_at is None or is_at is None or is_at == was_at:
+        return _is_earlier_attempt(before, answer)
+    return is_at < was_at
+
+
+def _is_earlier_attempt(before: Snapshot, answer: Snapshot) -> bool:
     old, new = (each.order.attempt if each.order else None for each in (before, answer))
-    return is_older or (old is not None and new is not None and new < old)
+    return old is not None and new is not None and new < old
 
 
 # Which words come before which: seen after one of the latter, the former is a step back.
@@ -167,6 +177,8 @@ _EARLIER_PHASES = {
 
 
 def _steps_back(before: Snapshot, answer: Snapshot) -> bool:
+    if _is_earlier_attempt(before, answer):
+        return True
     old, new = before.order, answer.order
     if old and new and new.phase in _EARLIER_PHASES.get(old.phase, ()):
         is_retry = (new.attempt or 0) > (old.attempt or 0) > 0
@@ -212,17 +224,44 @@ def judge(
     if _passed(deadlines.overdue_at, looked_at):
         facts += _overdue(snapshot, deadlines.overdue_at, looked_at, policy)
         deadlines = replace(deadlines, overdue_at=next_overdue_at(snapshot, looked_at, policy))
-    if _passed(deadlines.settle_at, looked_at) and _has_live_mandate(snapshot, looked_at):
-        again_at = looked_at + timedelta(seconds=policy.settle_charged_after_s)
-        deadlines = replace(deadlines, settle_at=again_at)
+    if _passed(deadlines.settle_at, looked_at):
+        again_at = _lives_until(snapshot, looked_at, policy)
+        deadlines = replace(deadlines, settle_at=again_at or deadlines.settle_at)
     if _passed(deadlines.until_at, looked_at) or _passed(deadlines.settle_at, looked_at):
-        is_over = standing(snapshot) not in {Phase.OPEN, Phase.UNKNOWN}
-        state = WatchState.SETTLED if is_over else WatchState.ABANDONED
+        state = end_of(snapshot)
         facts.append(
             Fact(type=f"watch.{state}", subject=Subject.WATCH, subject_id=None, field="state", current=state)
         )
         deadlines = Deadlines()
     return Judgement(facts=tuple(facts), deadlines=deadlines, state=state)
+
+
+def end_of(snapshot: Snapshot | None) -> WatchState:
+    """Return how a watch ends whose leading source had last said this, or nothing."""
+    phase = Phase.UNKNOWN if snapshot is None else standing(snapshot)
+    return WatchState.ABANDONED if phase in {Phase.OPEN, Phase.UNKNOWN} else WatchState.SETTLED
+
+
+def _lives_until(snapshot: Snapshot, looked_at: datetime, policy: PollingPolicy) -> datetime | None:
+    """Return when to judge the end again while something asked for beside it still lives, else None.
+
+    A mandate may be revoked on any day; a loan application that is open is given up long after its last change.
+    """
+    longest = timedelta(seconds=policy.settle_charged_after_s)
+    if _has_live_mandate(snapshot, looked_at):
+        return looked_at + longest
+    loan = snapshot.of(Source.HYPERCREDIT)
+    if loan is None or loan is snapshot or loan.observed_at is None or standing(loan) is not Phase.OPEN:
+        return None
+    return loan.observed_at + longest if looked_at < loan.observed_at + longest else None
+
+
+def outlasts(other: Snapshot, looked_at: datetime, policy: PollingPolicy) -> bool:
+    """Whether what another source said keeps a watch whose leading source knows no order."""
+    if _has_live_mandate(Snapshot(source=Source.ORDER, reader=other.reader, beside=(other,)), looked_at):
+        return True
+    longest = timedelta(seconds=policy.settle_charged_after_s)
+    return other.observed_at is not None and looked_at < other.observed_at + longest
 
 
 def _has_live_mandate(snapshot: Snapshot, looked_at: datetime) -> bool:

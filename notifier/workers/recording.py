@@ -23,7 +23,18 @@ from notifier.domain.cadence import (
     second_look,
 )
 from notifier.domain.event import Event, Fact, Sighting, counted_event_id, event_of, events_of, numbered
-from notifier.domain.observation import Doubtful, Judgement, Known, Observation, Stale, judge, observe
+from notifier.domain.observation import (
+    Doubtful,
+    Judgement,
+    Known,
+    Observation,
+    Stale,
+    end_of,
+    judge,
+    observe,
+    outlasts,
+    unchanged,
+)
 from notifier.domain.order import Phase, Source, WatchState, order_key
 from notifier.domain.snapshot import Reader, Snapshot, Subject
 from notifier.domain.standing import order_phase, standing
@@ -74,10 +85,11 @@ class Recorder:
     def assess(self, polled: Polled) -> LookOutcome | None:
         """Return what an unchanged or failed look leaves behind, or None when the thorough way is needed."""
         look, result = polled.look, polled.result
-        if isinstance(result, Failure):
-            return self._after_failure(polled, result)
-        is_same = result.digest == look.digest and look.doubted_at is None
         is_due = look.deadline_at is not None and look.deadline_at <= polled.started_at
+        if isinstance(result, Failure):
+            failed = None if is_due else self._after_failure(polled, result)
+            return None if failed is None else _failed_look(polled, failed, result.reason)
+        is_same = result.digest == look.digest and look.doubted_at is None
         if not is_same or is_due or look.reader != polled.reader:
             return None
         plan = self._plan(polled, look.phase, look.last_changed_at, look.deadline_at)
@@ -110,80 +122,98 @@ class Recorder:
         )
         return _failed_look(polled, plan, "not_recorded")
 
-    def _after_failure(self, polled: Polled, failure: Failure) -> LookOutcome | None:
+    def _after_failure(self, polled: Polled, failure: Failure) -> Plan | None:
         look = polled.look
-        plan: Plan | None
         if failure.reason is FailureReason.NOT_FOUND and look.reader is None:
-            plan = after_not_found(
+            return after_not_found(
                 registered_at=look.registered_at, now=polled.finished_at, roll=self._clock.roll()
             )
-            if plan is None:
-                return None
-        else:
-            plan = after_error(
-                look.failures + 1,
-                now=polled.finished_at,
-                retry_after_s=failure.retry_after_s,
-                roll=self._clock.roll(),
-                policy=self._policy,
-            )
-        return _failed_look(polled, plan, failure.reason)
+        return after_error(
+            look.failures + 1,
+            now=polled.finished_at,
+            retry_after_s=failure.retry_after_s,
+            roll=self._clock.roll(),
+            policy=self._policy,
+        )
 
     async def _record(self, tx: Transaction, polled: Polled) -> LookOutcome:
         watch = await tx.watch_by_id(polled.look.watch_id)
         if watch.state is not WatchState.ACTIVE:
             # Paused or removed while we asked: what we saw is looked at anew when it is watched again.
             unseen = _good_look(polled, second_look(polled.finished_at))
-            return structs.replace(unseen, last_polled_at=polled.look.last_polled_at)
+            return structs.replace(
+                unseen, last_polled_at=polled.look.last_polled_at, doubted_at=polled.look.doubted_at
+            )
         if isinstance(polled.result, Failure):
-            return await self._park(tx, watch, polled, polled.result)
+            return await self._fail(tx, watch, polled, polled.result)
         return await self._observe(tx, watch, polled, polled.result)
 
-    async def _park(self, tx: Transaction, watch: Watch, polled: Polled, failure: Failure) -> LookOutcome:
-        if polled.look.source is not watch.leader:
-            # It may come yet: asked for as rarely as for an order without news, for as long as the watch lives.
-            plan = self._plan(polled, Phase.OPEN, polled.look.registered_at, None)
+    async def _fail(self, tx: Transaction, watch: Watch, polled: Polled, failure: Failure) -> LookOutcome:
+        """Judge what no good answer came to judge: `until`, and the grace of an order that is not known."""
+        stored = await tx.look_state(polled.look.id)
+        until_at, is_leader = stored.deadlines.until_at, polled.look.source is watch.leader
+        if is_leader and until_at is not None and until_at <= polled.started_at:
+            state = end_of(await tx.latest_snapshot(watch.id, polled.look.source))
+            if await self._end(tx, watch, polled, state):
+                await tx.save_look_state(replace(stored, deadlines=Deadlines()))
+            return _failed_look(polled, second_look(polled.finished_at), failure.reason)
+        plan = self._after_failure(polled, failure)
+        if plan is not None:
             return _failed_look(polled, plan, failure.reason)
-        outcome = _failed_look(polled, second_look(polled.finished_at), failure.reason)
-        state = WatchState.NOT_FOUND
+        beside = await _beside(tx, watch, polled.look.source)
+        if not is_leader or any(outlasts(each, polled.started_at, self._policy) for each in beside):
+            # It may come yet: asked for as rarely as for an order without news, for as long as the watch lives.
+            plan = self._plan(polled, Phase.OPEN, polled.look.registered_at, until_at if is_leader else None)
+            return _failed_look(polled, plan, failure.reason)
+        await self._end(tx, watch, polled, WatchState.NOT_FOUND)
+        return _failed_look(polled, second_look(polled.finished_at), failure.reason)
+
+    async def _end(self, tx: Transaction, watch: Watch, polled: Polled, state: WatchState) -> bool:
+        """End the watch and tell so, unless somebody asked meanwhile; return whether it ended."""
         if not await tx.end_watch(watch.id, state, unless_asked_after=polled.started_at):
-            return outcome
+            return False
         fact = Fact(
             type=f"watch.{state}", subject=Subject.WATCH, subject_id=None, field="state", current=state
         )
         sighting = self._sighting(watch, polled, version=watch.version, phase=watch.phase or Phase.UNKNOWN)
+        told = (await tx.snapshot_at(watch.id)).snapshot if watch.version else None
         await self._tell(
-            tx, watch, None, numbered([await self._judged(tx, fact, sighting)]), polled.finished_at
+            tx, watch, told, numbered([await self._judged(tx, fact, sighting)]), polled.finished_at
         )
-        return outcome
+        return True
 
     async def _observe(self, tx: Transaction, watch: Watch, polled: Polled, answer: Answer) -> LookOutcome:
         look = polled.look
         stored = await tx.look_state(look.id)
         is_leader = look.source is watch.leader
+        # Another answer than the one that was doubted confirms nothing: it is a doubt of its own.
+        doubted_at = look.doubted_at if answer.digest == stored.digest else None
         known = Known(
             snapshot=await tx.latest_snapshot(watch.id, look.source),
             deadlines=stored.deadlines if is_leader else Deadlines(),
             expect=watch.expect,
             is_silent=watch.initial is Initial.SILENT,
-            doubted=is_confirmed(look.doubted_at, polled.started_at),
+            doubted=is_confirmed(doubted_at, polled.started_at),
             beside=await _beside(tx, watch, look.source),
         )
-        match observe(known, answer.snapshot(), now=polled.finished_at, policy=self._policy):
-            case Stale():
-                return _good_look(
-                    polled, self._plan(polled, look.phase, look.last_changed_at, look.deadline_at)
-                )
+        digest: bytes | None = answer.digest
+        seen = observe(known, answer.snapshot(), now=polled.finished_at, policy=self._policy)
+        if isinstance(seen, Stale):
+            # It tells nothing, so what is known stands, and is judged when its deadlines pass.
+            seen = unchanged(known, seen.known, now=polled.finished_at, policy=self._policy)
+            digest = None if look.doubted_at else stored.digest
+        match seen:
             case Doubtful():
+                await tx.save_look_state(replace(stored, digest=answer.digest))
                 outcome = _good_look(polled, second_look(polled.finished_at))
-                return structs.replace(outcome, doubted_at=look.doubted_at or polled.started_at)
-            case Observation() as seen:
+                return structs.replace(outcome, doubted_at=doubted_at or polled.started_at)
+            case Observation():
                 seen = replace(
                     seen,
                     snapshot=replace(seen.snapshot, observed_at=polled.finished_at, beside=known.beside),
                     deadlines=seen.deadlines if is_leader else Deadlines(),
                 )
-                return await self._keep(tx, watch, polled, stored=stored, seen=seen, digest=answer.digest)
+                return await self._keep(tx, watch, polled, stored=stored, seen=seen, digest=digest)
 
     async def _keep(
         self,
@@ -193,7 +223,7 @@ class Recorder:
         *,
         stored: LookState,
         seen: Observation,
-        digest: bytes,
+        digest: bytes | None,
     ) -> LookOutcome:
         look, order, phase = polled.look, seen.snapshot.order, standing(seen.snapshot)
         version = watch.version

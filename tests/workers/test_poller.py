@@ -1,13 +1,19 @@
 """What the poller asks, when, and what it leaves behind."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from notifier.domain.cadence import PollingPolicy
 from notifier.domain.event import Expectation
 from notifier.domain.money import Money
-from notifier.domain.order import WatchState, order_key
+from notifier.domain.order import Source, WatchState, order_key
+from notifier.domain.snapshot import Order, Refund, Snapshot
 from notifier.source.contract import Failure, FailureReason
 from notifier.storage.records import Initial, SourceState
+from support.builders import at
 
 
 async def test_a_new_watch_is_looked_at_at_once_and_told_as_initial(house):
@@ -225,3 +231,76 @@ async def test_a_restart_goes_on_where_the_last_one_was_killed(house):
         await house.pass_time(5)
     assert await house.types() == ["order.pending_vbv", "order.charged"]
     assert [logged.event.order_version for logged in await house.events()] == [1, 2]
+
+
+async def test_an_order_whose_answers_are_all_stale_is_judged_by_what_is_known_and_not_asked_for_ever(house):
+    house.policy = PollingPolicy(stuck_after_s=100, settle_charged_after_s=1000)
+    house.source.put("OW1", "PENDING_VBV", txn_id="OW1-2", attempt=2)
+    await house.watch("OW1")
+    async with house.running(house.poller()):
+        house.source.put("OW1", "CHARGED", txn_id="OW1-1", attempt=1)
+        await house.pass_time(150)
+        asked = len(house.source.asked)
+        await house.pass_time(100)
+        assert 0 < len(house.source.asked) - asked < 20
+        await house.pass_time(1000, step=5)
+    assert await house.types() == ["order.pending_vbv", "order.stuck", "watch.abandoned"]
+
+
+async def test_an_earlier_attempt_that_succeeds_late_is_told(house):
+    second = Order(status="PENDING_VBV", txn_id="OW1-2", attempt=2)
+    first = Order(status="CHARGED", txn_id="OW1-1", attempt=1)
+    before = Snapshot(source=Source.ORDER, reader=house.source.reader, order=second, last_updated=at(0))
+    house.source.show("OW1", before)
+    await house.watch("OW1")
+    async with house.running(house.poller()):
+        house.source.show("OW1", replace(before, order=first, last_updated=at(1)))
+        await house.pass_time(30)
+    assert (await house.types())[:2] == ["order.pending_vbv", "order.charged"]
+
+
+async def test_a_doubt_is_not_confirmed_by_another_one(house):
+    def show(status: str, refund: str) -> None:
+        refunds = (Refund(id="r1", status=refund),)
+        order = Order(status=status)
+        house.source.show(
+            "OW1", Snapshot(source=Source.ORDER, reader=house.source.reader, order=order, refunds=refunds)
+        )
+
+    async def wait_for_a_look() -> None:
+        asked = len(house.source.asked)
+        while len(house.source.asked) == asked:
+            await house.pass_time(1)
+
+    show("CHARGED", "SUCCESS")
+    await house.watch("OW1")
+    async with house.running(house.poller()):
+        told = await house.types()
+        show("CHARGED", "PENDING")
+        await wait_for_a_look()
+        show("PENDING_VBV", "SUCCESS")
+        await wait_for_a_look()
+        assert await house.types() == told
+        await wait_for_a_look()
+        assert await house.types() == [*told, "order.pending_vbv"]
+
+
+@pytest.mark.parametrize(
+    ("status", "end"),
+    [("CHARGED", "watch.settled"), ("PENDING_VBV", "watch.abandoned"), (None, "watch.abandoned")],
+)
+async def test_until_ends_a_watch_whose_upstream_keeps_failing(house, status, end):
+    if status:
+        house.source.put("OW1", status)
+    else:
+        house.source.failures.append(Failure(reason=FailureReason.TIMEOUT))
+    await house.watch("OW1", until_at=house.clock.now() + timedelta(seconds=100))
+    async with house.running(house.poller()):
+        house.source.failures.extend([Failure(reason=FailureReason.TIMEOUT)] * 100)
+        await house.pass_time(600, step=5)
+        asked = len(house.source.asked)
+        await house.pass_time(600, step=50)
+    assert len(house.source.asked) == asked
+    of_order = [logged.event.type for logged in await house.events() if logged.event.order_id]
+    assert of_order[-1] == end
+    assert len(of_order) == (2 if status else 1)

@@ -266,3 +266,29 @@ async def test_a_stuck_order_is_told_with_the_newest_version_of_all_sources(hous
         "PENDING_VBV",
         "Offer Selected",
     )
+
+
+async def test_an_order_status_that_is_never_found_does_not_end_a_loan_that_was_seen(house, credit):
+    credit.show("OW1", a_credit("KYC Verified"))
+    await house.watch("OW1", sources=frozenset({Source.ORDER, Source.HYPERCREDIT}))
+    async with house.running(house.poller()):
+        await house.pass_time(600, step=10)
+        asked = len(house.source.asked)
+        credit.show("OW1", a_credit("Loan Active"))
+        await house.pass_time(600, step=10)
+        assert len(house.source.asked) - asked < 20, (
+            "the order may come yet, but is asked for ever more rarely"
+        )
+    assert await house.types() == ["loan.kyc_verified", "loan.loan_active"]
+
+
+async def test_a_failed_order_does_not_end_a_loan_that_is_open_beside_it(house, credit):
+    house.policy = PollingPolicy(settle_charged_after_s=1000, settle_failed_after_s=100)
+    house.source.put("OW1", "AUTHORIZATION_FAILED")
+    credit.show("OW1", a_credit("KYC Verified"))
+    await house.watch("OW1", sources=frozenset({Source.ORDER, Source.HYPERCREDIT}))
+    async with house.running(house.poller()):
+        await house.pass_time(800, step=20)
+        assert (await house.watched("OW1")).state is WatchState.ACTIVE
+        await house.pass_time(600, step=20)
+        assert (await house.watched("OW1")).state is WatchState.SETTLED, "it is given up as an open one is"
