@@ -235,9 +235,13 @@ def _order_fact(word: str, field: str, previous: str | None, current: str | None
 
 
 def _is_retry(before: Order, after: Order, parts: Sequence[Txn]) -> bool:
-    """Return whether the customer tries again; what was one part of the order goes on in its next part."""
+    """Return whether the customer tries again.
+
+    What was one part of the order goes on in its next part; an earlier attempt that comes to decide is no new one.
+    """
     is_part = any(part.id == before.txn_id for part in parts)
-    return is_other_attempt(before, after) and not is_part
+    is_earlier = before.attempt is not None and after.attempt is not None and after.attempt < before.attempt
+    return is_other_attempt(before, after) and not is_part and not is_earlier
 
 
 def _order_facts(

@@ -15,7 +15,7 @@ from notifier.domain.cadence import (
     overdue_instant,
     without,
 )
-from notifier.domain.change import adopt, diff
+from notifier.domain.change import Change, adopt, diff
 from notifier.domain.event import Expectation, Fact, facts_of, present_facts
 from notifier.domain.order import Phase, Source, WatchState
 from notifier.domain.snapshot import Mandate, Offer, Refund, Row, Snapshot, Subject, merge
@@ -83,7 +83,7 @@ def observe(
     return Observation(
         snapshot=after,
         is_new_version=True,
-        is_initial=before is None,
+        is_initial=before is None and _told_by_the_order(known, after) is None,
         facts=facts,
         deadlines=deadlines,
     )
@@ -113,24 +113,30 @@ def _still_bounded(
 
 
 def _facts(known: Known, before: Snapshot | None, after: Snapshot) -> tuple[Fact, ...]:
+    if before is None and (block := _told_by_the_order(known, after)) is not None:
+        # The call goes on where the order's block was: a revoke in between is neither a first sight nor silent.
+        change = Change(subject=Subject.MANDATE, subject_id=block.id, before=block, after=after.mandate)
+        return facts_of((change,), after, None)
     if before is None:
         facts = () if known.is_silent else present_facts(after)
     else:
         facts = facts_of(diff(before, after), after, known.expect)
-    return tuple(fact for fact in facts if not _is_told_by_another(fact, known, before, after))
+    return tuple(fact for fact in facts if not _is_told_by_another(fact, known, after))
 
 
-def _is_told_by_another(fact: Fact, known: Known, before: Snapshot | None, after: Snapshot) -> bool:
-    """Keep a mandate one subject, whoever speaks of it: the dedicated call wins once it was seen (6.2).
+def _told_by_the_order(known: Known, after: Snapshot) -> Mandate | None:
+    """Return the mandate of the call's first answer as the order's own block last had it."""
+    if after.source is not Source.MANDATE or after.mandate is None:
+        return None
+    blocks = (each.mandate for each in known.beside if each.source is Source.ORDER)
+    return next((block for block in blocks if block is not None and block.id == after.mandate.id), None)
 
-    What the order's own block said before is not told again by the call's first answer.
-    """
-    if fact.subject is not Subject.MANDATE:
+
+def _is_told_by_another(fact: Fact, known: Known, after: Snapshot) -> bool:
+    """Keep a mandate one subject, whoever speaks of it: the dedicated call wins once it was seen (6.2)."""
+    if fact.subject is not Subject.MANDATE or after.source is not Source.ORDER:
         return False
-    others = [each.mandate for each in known.beside if each.mandate and each.mandate.id == fact.subject_id]
-    if after.source is Source.ORDER:
-        return bool(others)
-    return before is None and any(other.status == fact.current for other in others)
+    return any(each.mandate and each.mandate.id == fact.subject_id for each in known.beside)
 
 
 def _owes_mismatch(known: Known, after: Snapshot, facts: tuple[Fact, ...]) -> bool:

@@ -128,7 +128,7 @@ def test_once_the_call_was_seen_the_block_of_that_mandate_tells_nothing():
 def test_what_the_block_told_is_not_told_again_by_the_first_call():
     assert told(None, a_mandate("ACTIVE"), beside=(with_block("ACTIVE"),)) == []
     assert told(None, a_mandate("REVOKED"), beside=(with_block("ACTIVE"),)) == [
-        ("mandate.revoked", "m1", None, "REVOKED")
+        ("mandate.revoked", "m1", "ACTIVE", "REVOKED")
     ]
     assert told(None, a_mandate("ACTIVE"), beside=(a_snapshot(),)) == [
         ("mandate.active", "m1", None, "ACTIVE")
