@@ -67,6 +67,15 @@ def test_a_number_beyond_all_bounds_loses_nothing_else():
     assert seen.loans[1] == replace(before.loans[1], application_id=None)
 
 
+@pytest.mark.parametrize("word", ["FILTERED", None, "NA"])
+def test_an_order_status_that_nobody_is_told_loses_no_loan(word):
+    whole, seen = (
+        good(body).snapshot() for body in (body_of("loans"), body_of("loans") | {"order_status": word})
+    )
+    assert seen.loans == whole.loans
+    assert seen.credit == replace(whole.credit, order_status=None)
+
+
 def test_before_an_offer_is_chosen_there_is_no_application():
     snapshot = good(body_of("loans") | {"txn_list": [], "order_status": "NEW"}).snapshot()
     assert snapshot.loans == ()
@@ -105,7 +114,8 @@ def test_a_row_without_its_id_goes_by_the_other_one_or_is_left_out():
         ({"order_id": "CART-LOAN-8"}, FailureReason.OTHER_ORDER),
         ({"merchant_id": "coffeehouse"}, FailureReason.OTHER_ORDER),
         ({"order_id": None}, FailureReason.MALFORMED),
-        ({"order_status": None}, FailureReason.MALFORMED),
+        ({"order_status": None, "txn_list": []}, FailureReason.MALFORMED),
+        ({"order_status": "NA", "txn_list": [{"status": "NEW"}]}, FailureReason.MALFORMED),
         ({"status": "NOT_FOUND", "status_id": 40}, FailureReason.NOT_FOUND),
         ({"status": "error", "error_code": "access_denied"}, FailureReason.REFUSED),
     ],
