@@ -37,7 +37,6 @@ class _Gateway(Wire):
 
 class _Application(Wire):
     txn_id: Any = None
-    txn_uuid: Any = None
     status: Any = None
     sub_status: Any = None
     payment_method_type: Any = None
@@ -110,9 +109,9 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
 
 
 def _applications_of(order: _CreditOrder) -> dict[str, _Application]:
-    """Return the applications by id; of two with one id the last counts, one without any cannot be compared."""
+    """Return the applications by id; of two with one id the last counts, one without it cannot be compared."""
     given = order.txn_list if isinstance(order.txn_list, list) else [order.txn_list]
-    return {row_id: row for row in given if isinstance(row, _Application) and (row_id := _id_of(row))}
+    return {row_id: row for row in given if isinstance(row, _Application) and (row_id := text(row.txn_id))}
 
 
 def _settle(order: _CreditOrder, applications: dict[str, _Application]) -> None:
@@ -124,10 +123,6 @@ def _settle(order: _CreditOrder, applications: dict[str, _Application]) -> None:
         row.txn_intent_amount = fitting_minor_units(row.txn_intent_amount, code)
         if isinstance(row.txn_detail, _Detail):
             row.txn_detail.txn_amount = fitting_minor_units(row.txn_detail.txn_amount, code)
-
-
-def _id_of(row: _Application) -> str | None:
-    return text(row.txn_uuid if row.txn_id is None else row.txn_id)
 
 
 def _loan_row(row_id: str, row: _Application, code: str | None) -> Loan:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from source_kit import KEY, MERCHANT, READER, account, body_of, packed, paths, put, raw, serving
 
 from notifier.config.accounts import Account
+from notifier.domain.change import diff
 from notifier.domain.order import OrderId, Source
-from notifier.domain.snapshot import Credit, Loan
+from notifier.domain.snapshot import Credit, Loan, merge
 from notifier.source.contract import Failure, FailureReason
 from notifier.source.hypercredit import CreditAnswer, hypercredit_source, read
 from support.builders import inr, json_values
@@ -101,11 +102,12 @@ def test_a_lone_application_may_come_as_an_object():
     assert [loan.id for loan in good(body).snapshot().loans] == ["LSPbbb2"]
 
 
-def test_a_row_without_its_id_goes_by_the_other_one_or_is_left_out():
-    body = body_of("loans")
-    body["txn_list"][0]["txn_id"] = None
-    body["txn_list"][1] |= {"txn_id": None, "txn_uuid": None}
-    assert [loan.id for loan in good(body).snapshot().loans] == ["mozb2"]
+@pytest.mark.parametrize("missing", [None, "NA", "FILTERED"])
+def test_a_loan_whose_id_is_missing_is_no_second_loan_under_its_other_id(missing):
+    before = good(body_of("loans")).snapshot()
+    seen = good(put(body_of("loans"), ("txn_list", 0, "txn_id"), missing)).snapshot()
+    assert [loan.id for loan in seen.loans] == ["LSPaaa1"]
+    assert diff(before, merge(before, seen)) == ()
 
 
 @pytest.mark.parametrize(
