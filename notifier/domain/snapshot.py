@@ -156,7 +156,7 @@ class Benefit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One offer; `id` is the `offer_id`, or the code where that is missing."""
+    """One offer; `id` is the `offer_id`, or the code where that was missing when it was first seen."""
 
     id: str
     offer_code: str | None = None
@@ -351,10 +351,27 @@ def _merge_one(before: _R | None, after: _R | None) -> _R | None:
 
 def _merge_offers(before: tuple[Offer, ...], after: tuple[Offer, ...]) -> tuple[Offer, ...]:
     benefits = {offer.id: offer.benefits for offer in before}
-    merged = _merge_rows(before, after)
+    merged = _merge_rows(before, _under_known_ids(before, after))
     return tuple(
         replace(offer, benefits=_merge_rows(benefits.get(offer.id, ()), offer.benefits)) for offer in merged
     )
+
+
+def _under_known_ids(before: tuple[Offer, ...], after: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Let an offer keep the id that it was first told under, when its code stood in for it on one side only."""
+    given = {offer.id for offer in after}
+    unseen = {offer.id: offer.offer_code for offer in before if offer.id not in given}
+    known = {offer.id for offer in before}
+    found = []
+    for offer in after:
+        code = offer.offer_code
+        same = (
+            row_id for row_id, its_code in unseen.items() if code == its_code and code in {row_id, offer.id}
+        )
+        known_id = None if code is None or offer.id in known else next(same, None)
+        unseen.pop(known_id or "", None)
+        found.append(replace(offer, id=known_id or offer.id))
+    return tuple(found)
 
 
 def _merge_rows(before: tuple[_R, ...], after: tuple[_R, ...]) -> tuple[_R, ...]:

@@ -37,7 +37,6 @@ class _Gateway(Wire):
 
 class _Application(Wire):
     txn_id: Any = None
-    txn_uuid: Any = None
     status: Any = None
     sub_status: Any = None
     payment_method_type: Any = None
@@ -94,11 +93,13 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
     try:
         order = decoded(_DECODER, body)
         echoed = text(order.order_id)
-        if echoed is None or text(order.order_status) is None or is_refusal(text(order.status) or ""):
+        applications = _applications_of(order)
+        is_loan = text(order.order_status) is not None or applications
+        if echoed is None or not is_loan or is_refusal(text(order.status) or ""):
             return refusal(200, body)
         if order_key(echoed) != order_key(order_id) or text(order.merchant_id) not in {None, merchant_id}:
             return Failure(reason=FailureReason.OTHER_ORDER, http_status=200)
-        applications = _settle(order)
+        _settle(order, applications)
         digest = digest_of((order, applications))
     except UNREADABLE:
         return Failure(
@@ -107,26 +108,21 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
     return CreditAnswer(digest=digest, _order=order, _applications=applications, _reader=reader)
 
 
-def _settle(order: _CreditOrder) -> dict[str, _Application]:
-    """Bring what the digest must not tell apart into one form, drop what only served to check the answer.
-
-    Returns: the applications by id; of two with one id the last counts, one without any cannot be compared.
-    """
-    code = currency(order.currency)
-    order.order_id = order.merchant_id = order.status = None
-    order.amount = fitting_minor_units(order.amount, code)
+def _applications_of(order: _CreditOrder) -> dict[str, _Application]:
+    """Return the applications by id; of two with one id the last counts, one without it cannot be compared."""
     given = order.txn_list if isinstance(order.txn_list, list) else [order.txn_list]
-    order.txn_list = None
-    rows = {row_id: row for row in given if isinstance(row, _Application) and (row_id := _id_of(row))}
-    for row in rows.values():
+    return {row_id: row for row in given if isinstance(row, _Application) and (row_id := text(row.txn_id))}
+
+
+def _settle(order: _CreditOrder, applications: dict[str, _Application]) -> None:
+    """Bring what the digest must not tell apart into one form, drop what only served to check the answer."""
+    code = currency(order.currency)
+    order.order_id = order.merchant_id = order.status = order.txn_list = None
+    order.amount = fitting_minor_units(order.amount, code)
+    for row in applications.values():
         row.txn_intent_amount = fitting_minor_units(row.txn_intent_amount, code)
         if isinstance(row.txn_detail, _Detail):
             row.txn_detail.txn_amount = fitting_minor_units(row.txn_detail.txn_amount, code)
-    return rows
-
-
-def _id_of(row: _Application) -> str | None:
-    return text(row.txn_uuid if row.txn_id is None else row.txn_id)
 
 
 def _loan_row(row_id: str, row: _Application, code: str | None) -> Loan:

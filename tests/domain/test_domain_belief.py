@@ -24,6 +24,34 @@ def kinds(observation: object) -> list[str]:
     return [fact.type for fact in observation.facts]
 
 
+# Offers whose id comes or goes
+
+NAMED = Offer(id="o1", offer_code="CHAI10", status="AVAILED")
+UNNAMED = replace(NAMED, id="CHAI10")
+
+
+@pytest.mark.parametrize(("before", "answer"), [(NAMED, UNNAMED), (UNNAMED, NAMED)])
+def test_an_offer_whose_id_comes_or_goes_is_told_no_second_time(before, answer):
+    seen = look(a_known(a_snapshot(offers=(before,))), a_snapshot(offers=(answer,)))
+    assert kinds(seen) == []
+    assert seen.snapshot.offers == (before,)
+    refunded = replace(answer, status="REFUNDED")
+    later = look(a_known(seen.snapshot), a_snapshot(offers=(refunded,)))
+    assert [(fact.type, fact.subject_id) for fact in later.facts] == [("offer.refunded", before.id)]
+
+
+def test_an_offer_without_its_id_is_first_told_under_its_code():
+    seen = look(a_known(a_snapshot()), a_snapshot(offers=(UNNAMED,)))
+    assert [(fact.type, fact.subject_id) for fact in seen.facts] == [("offer.availed", "CHAI10")]
+
+
+def test_two_offers_with_one_code_stay_two():
+    other = replace(NAMED, id="o2")
+    both = a_snapshot(offers=(NAMED, other))
+    assert kinds(look(a_known(a_snapshot(offers=(NAMED,))), both)) == ["offer.availed"]
+    assert kinds(look(a_known(a_snapshot(offers=(UNNAMED,))), both)) == ["offer.availed"]
+
+
 # Stale answers
 
 

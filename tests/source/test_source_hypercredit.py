@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from source_kit import KEY, MERCHANT, READER, account, body_of, packed, paths, put, raw, serving
 
 from notifier.config.accounts import Account
+from notifier.domain.change import diff
 from notifier.domain.order import OrderId, Source
-from notifier.domain.snapshot import Credit, Loan
+from notifier.domain.snapshot import Credit, Loan, merge
 from notifier.source.contract import Failure, FailureReason
 from notifier.source.hypercredit import CreditAnswer, hypercredit_source, read
 from support.builders import inr, json_values
@@ -67,6 +68,15 @@ def test_a_number_beyond_all_bounds_loses_nothing_else():
     assert seen.loans[1] == replace(before.loans[1], application_id=None)
 
 
+@pytest.mark.parametrize("word", ["FILTERED", None, "NA"])
+def test_an_order_status_that_nobody_is_told_loses_no_loan(word):
+    whole, seen = (
+        good(body).snapshot() for body in (body_of("loans"), body_of("loans") | {"order_status": word})
+    )
+    assert seen.loans == whole.loans
+    assert seen.credit == replace(whole.credit, order_status=None)
+
+
 def test_before_an_offer_is_chosen_there_is_no_application():
     snapshot = good(body_of("loans") | {"txn_list": [], "order_status": "NEW"}).snapshot()
     assert snapshot.loans == ()
@@ -92,11 +102,12 @@ def test_a_lone_application_may_come_as_an_object():
     assert [loan.id for loan in good(body).snapshot().loans] == ["LSPbbb2"]
 
 
-def test_a_row_without_its_id_goes_by_the_other_one_or_is_left_out():
-    body = body_of("loans")
-    body["txn_list"][0]["txn_id"] = None
-    body["txn_list"][1] |= {"txn_id": None, "txn_uuid": None}
-    assert [loan.id for loan in good(body).snapshot().loans] == ["mozb2"]
+@pytest.mark.parametrize("missing", [None, "NA", "FILTERED"])
+def test_a_loan_whose_id_is_missing_is_no_second_loan_under_its_other_id(missing):
+    before = good(body_of("loans")).snapshot()
+    seen = good(put(body_of("loans"), ("txn_list", 0, "txn_id"), missing)).snapshot()
+    assert [loan.id for loan in seen.loans] == ["LSPaaa1"]
+    assert diff(before, merge(before, seen)) == ()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +116,8 @@ def test_a_row_without_its_id_goes_by_the_other_one_or_is_left_out():
         ({"order_id": "CART-LOAN-8"}, FailureReason.OTHER_ORDER),
         ({"merchant_id": "coffeehouse"}, FailureReason.OTHER_ORDER),
         ({"order_id": None}, FailureReason.MALFORMED),
-        ({"order_status": None}, FailureReason.MALFORMED),
+        ({"order_status": None, "txn_list": []}, FailureReason.MALFORMED),
+        ({"order_status": "NA", "txn_list": [{"status": "NEW"}]}, FailureReason.MALFORMED),
         ({"status": "NOT_FOUND", "status_id": 40}, FailureReason.NOT_FOUND),
         ({"status": "error", "error_code": "access_denied"}, FailureReason.REFUSED),
     ],
