@@ -125,6 +125,12 @@ def test_once_the_call_was_seen_the_block_of_that_mandate_tells_nothing():
     assert other == [("mandate.active", "m2", "CREATED", "ACTIVE")]
 
 
+def test_a_silent_first_call_still_tells_what_changed_since_the_block():
+    """A mandate revoked before the call's first answer was once never told: that answer passed for a first sight."""
+    silent = told(None, a_mandate("REVOKED"), beside=(with_block("ACTIVE"),), is_silent=True)
+    assert silent == [("mandate.revoked", "m1", "ACTIVE", "REVOKED")]
+
+
 def test_what_the_block_told_is_not_told_again_by_the_first_call():
     assert told(None, a_mandate("ACTIVE"), beside=(with_block("ACTIVE"),)) == []
     assert told(None, a_mandate("REVOKED"), beside=(with_block("ACTIVE"),)) == [
