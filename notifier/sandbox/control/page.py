@@ -77,7 +77,7 @@ class Page:
             return '<p class="note">Nobody is told.</p>'
         lines = "".join(
             f"<tr><td>{escape(each.event_name)}</td><td>{escape(each.order_id)}</td>"
-            f"<td>try {each.number}</td><td>{each.status or 'no answer'}</td></tr>"
+            f"<td>try {each.number}</td><td>{each.status or f'no answer ({each.error})'}</td></tr>"
             for each in list(self._sender.tries)[: -_TRIES - 1 : -1]
         )
         return f"{''.join(hooks)}{button('Tell nobody', {'do': 'no_hooks'})}<table>{lines}</table>"

@@ -25,7 +25,7 @@ _LEAST_S = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """One try to send a webhook; `status` is None when nobody answered."""
+    """One try to send a webhook; without an answer `status` is None and `error` says what kind of failure it was."""
 
     event_id: str
     event_name: str
@@ -33,6 +33,7 @@ class Try:
     url: str
     number: int
     status: int | None
+    error: str | None
 
 
 class Sender:
@@ -159,13 +160,14 @@ class Sender:
         if hook.user:
             headers["Authorization"] = aiohttp.encode_basic_auth(hook.user, hook.password)
         status: int | None = None
+        failed: str | None = None
         try:
             async with session.post(
                 hook.url, data=letter.body, headers=headers, allow_redirects=False
             ) as response:
                 status = response.status
-        except (aiohttp.ClientError, TimeoutError, ValueError):
-            pass  # nobody answered: the try says so, and the next one follows
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            failed = type(error).__name__  # never its text, which may hold the address with its credentials
         self.tries.put(
             Try(
                 event_id=letter.event_id,
@@ -174,6 +176,7 @@ class Sender:
                 url=hook.url,
                 number=number,
                 status=status,
+                error=failed,
             )
         )
         return status == _TAKEN
