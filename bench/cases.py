@@ -25,6 +25,7 @@ from notifier.domain.snapshot import Reader, Subject
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.metrics import Metrics
 from notifier.source import wire
+from notifier.source.door import headers_of
 from notifier.source.http import order_status_source
 from notifier.storage.contract import Storage
 from notifier.storage.engine import open_storage
@@ -40,19 +41,23 @@ from notifier.workers.trouble import Upstream
 CONCURRENCY = 64
 _WARM_S, _MEASURED_S = 2.0, 8.0
 _DELIVERIES, _SUBSCRIPTIONS = 24_000, 12
+_EGRESS_HEADERS = {"User-Agent": "notifier/0.1.0", "Accept-Encoding": "identity"}
 Figures = dict[str, float]
 
 
 async def bare_get(port: int) -> Figures:
     """Ask for one order after the other and decode, in a plain loop, `CONCURRENCY` at once."""
     done = asked = 0
-    headers = {"Authorization": "Basic YmVuY2g6", "x-merchantid": "bench", "version": "2023-06-30"}
+    account = _account(port)
+    headers = headers_of(account, account.api_key)
 
     async def loop(session: aiohttp.ClientSession) -> None:
         nonlocal done, asked
         while True:
             asked += 1
-            async with session.get(f"http://127.0.0.1:{port}/orders/OW{asked % 10_000:07d}") as answer:
+            order_id = f"OW{asked % 10_000:07d}"
+            url, own = f"http://127.0.0.1:{port}/orders/{order_id}", {"x-routing-id": order_id}
+            async with session.get(url, headers=own) as answer:
                 wire._DECODER.decode(await answer.read())  # noqa: SLF001 - the same decoder on both sides
             done += 1
 
@@ -62,20 +67,28 @@ async def bare_get(port: int) -> Figures:
 
 
 async def bare_post(port: int) -> Figures:
-    """Post a callback's bytes in a plain loop."""
+    """Post a callback's bytes under a callback's headers in a plain loop."""
     done = 0
     body = b"x" * 1200
+    own = {
+        "Content-Type": "application/json",
+        "webhook-id": f"evt_{0:032x}",
+        "webhook-timestamp": "1795305600",
+        "webhook-signature": f"v1,{'A' * 44}",
+        "notifier-attempt": "1",
+        "notifier-subscription": "sub_0",
+        "notifier-sequence": "1000",
+    }
 
     async def loop(session: aiohttp.ClientSession) -> None:
         nonlocal done
         while True:
-            async with session.post(f"http://127.0.0.1:{port}/hook", data=body) as answer:
+            async with session.post(f"http://127.0.0.1:{port}/hook", data=body, headers=own) as answer:
                 await answer.read()
             done += 1
 
     connector = aiohttp.TCPConnector(limit=CONCURRENCY)
-    headers = {"Content-Type": "application/json"}
-    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+    async with aiohttp.ClientSession(connector=connector, headers=_EGRESS_HEADERS) as session:
         return await _rate(lambda: done, [lambda: loop(session)] * CONCURRENCY)
 
 
@@ -102,6 +115,18 @@ def _rss_mb() -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
+def _account(port: int) -> Account:
+    return Account.model_validate(
+        {
+            "base_url": f"http://127.0.0.1:{port}",
+            "merchant_id": "bench",
+            "api_key_env": "K",
+            "max_concurrency": CONCURRENCY,
+        },
+        context={"K": "bench"},
+    )
+
+
 def _telling() -> Telling:
     return Telling(
         expires_after_s=285_120, lanes=Lanes(), new_id=lambda: uuid.uuid4().hex, livemode=lambda _: False
@@ -125,17 +150,8 @@ async def _polling(
 ) -> AsyncIterator[Poller]:
     """Run a poller for as long as the block lasts."""
     clock = SystemClock()
-    account = Account.model_validate(
-        {
-            "base_url": f"http://127.0.0.1:{port}",
-            "merchant_id": "bench",
-            "api_key_env": "K",
-            "max_concurrency": CONCURRENCY,
-        },
-        context={"K": "bench"},
-    )
     telling = _telling()
-    source = order_status_source("bench", account, clock=clock)
+    source = order_status_source("bench", _account(port), clock=clock)
     poller = Poller(
         "bench",
         feeds={

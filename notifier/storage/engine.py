@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from notifier.clock import Clock
 from notifier.config.secret import Secret
 from notifier.errors import Conflict, StorageError
+from notifier.storage.driver import opened
 from notifier.storage.lock import RunLock
 from notifier.storage.migrations.running import HERE, revisions, upgrade
 from notifier.storage.records import Signals
@@ -209,7 +211,7 @@ def _engine(path: Path, *, read_only: bool) -> AsyncEngine:
         pool_size=_READERS if read_only else 1,
         max_overflow=0,
         hide_parameters=True,
-        connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
+        async_creator=partial(opened, path, busy_timeout_s=_BUSY_TIMEOUT_S),
     )
     own = "query_only=ON" if read_only else f"cache_size=-{_WRITER_CACHE_KIB}"
     # A deferred BEGIN that reads and then writes fails at once, whatever the busy timeout.
