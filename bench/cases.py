@@ -276,7 +276,14 @@ async def deliver(port: int) -> Figures:
         await _watches(storage, path, port, 1)
         await _owe(storage, port)
         limits = DeliveryLimits(concurrency=CONCURRENCY, longest_attempt_s=15, schedule=(5.0,), lanes=Lanes())
-        deliverer = Deliverer(storage=storage, channels=doors, limits=limits, clock=clock, metrics=metrics)
+        deliverer = Deliverer(
+            storage=storage,
+            channels=doors,
+            limits=limits,
+            telling=_telling(),
+            clock=clock,
+            metrics=metrics,
+        )
         stop = asyncio.Event()
         began, cpu = time.perf_counter(), time.process_time()
         task = asyncio.ensure_future(deliverer.run(stop))

@@ -152,12 +152,16 @@ async def _workers(
             )
         )
     limits = delivery_limits(config, lanes)
-    workers.append(Deliverer(storage=storage, channels=channels, limits=limits, clock=clock, metrics=metrics))
+    workers.append(
+        Deliverer(
+            storage=storage, channels=channels, limits=limits, telling=telling, clock=clock, metrics=metrics
+        )
+    )
     janitor = Janitor(
         storage=storage,
         clock=clock,
         metrics=metrics,
-        lanes=lanes,
+        telling=telling,
         retention_days=config.storage.retention_days,
         accounts=tuple(accounts),
     )
@@ -221,4 +225,5 @@ def delivery_limits(config: Config, lanes: Lanes) -> DeliveryLimits:
         schedule=tuple(delivery.schedule),
         lanes=lanes,
         keep_answers=delivery.keep_answers,
+        disable_after_s=delivery.disable_after_s,
     )

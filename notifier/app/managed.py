@@ -4,8 +4,8 @@ A table that vanished is disabled, not deleted: what happened meanwhile is owed 
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -14,7 +14,7 @@ from notifier.channels.webhook import signature
 from notifier.clock import Clock
 from notifier.config.model import Config
 from notifier.config.secret import Secret
-from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
+from notifier.domain.subscription import OPERATORS, Subscription, SubscriptionId, SubscriptionState
 from notifier.errors import ChannelMisconfigured, ConfigError, InvalidValue, Problem
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import SubscriptionSecrets
@@ -23,6 +23,17 @@ from notifier.web.shapes import NewSubscription
 
 CONFIG = "config"
 _PAGE = 500
+_OF_OPERATORS = ("source.*", "subscription.*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """One subscription that the configuration stands for."""
+
+    account: str
+    wish: NewSubscription
+    secret: Secret | None
+    managed: str
 
 
 def wishes(
@@ -82,45 +93,74 @@ async def synchronise(
     new_secret: Callable[[], Secret],
 ) -> None:
     """Make storage's managed subscriptions those of the configuration."""
-    tables = wishes(config, accounts, channels)
+    tables = [
+        _Table(account=account, wish=wish, secret=config.subscriptions[name].secret, managed=CONFIG)
+        for name, (account, wish) in wishes(config, accounts, channels).items()
+    ]
+    tables += _of_operators(config, accounts)
     async with storage.writing() as tx:
-        for name, (account, wish) in tables.items():
-            channel = channels[wish.channel]
-            signing = config.subscriptions[name].secret
+        for table in tables:
             await _write(
-                tx, account, wish, channel, signing, clock=clock, new_id=new_id, new_secret=new_secret
+                tx,
+                table,
+                channels[table.wish.channel],
+                clock=clock,
+                new_id=new_id,
+                new_secret=new_secret,
             )
         for account in accounts:
-            await _disable_vanished(tx, account, {n for n, (a, _) in tables.items() if a == account}, clock)
+            names = {table.wish.name or "" for table in tables if table.account == account}
+            await _disable_vanished(tx, account, names, clock)
+
+
+def _of_operators(config: Config, accounts: Collection[str]) -> list[_Table]:
+    """Return what `[operators]` stands for: one subscription of each account, to its troubles."""
+    operators = config.operators
+    if operators.channel is None or operators.address is None:
+        return []
+    if OPERATORS in config.subscriptions:
+        raise ConfigError(
+            [Problem(f"subscriptions.{OPERATORS}", "the name is that of [operators]; take another one")]
+        )
+    body = {
+        "name": OPERATORS,
+        "channel": operators.channel,
+        "target": operators.address.reveal(),
+        "events": _OF_OPERATORS,
+    }
+    wish = NewSubscription.model_validate_json(json.dumps(body))
+    return [
+        _Table(account=account, wish=wish, secret=operators.secret, managed=OPERATORS) for account in accounts
+    ]
 
 
 async def _write(
     tx: Transaction,
-    account: str,
-    wish: NewSubscription,
+    table: _Table,
     channel: Channel,
-    signing: Secret | None,
     *,
     clock: Clock,
     new_id: Callable[[], str],
     new_secret: Callable[[], Secret],
 ) -> None:
+    account, wish = table.account, table.wish
     existing = await tx.subscription_by_name(account, wish.name or "")
     fresh = Subscription(
         id=existing.id if existing else SubscriptionId(f"sub_{new_id()}"),
         account=account,
         channel=wish.channel,
         target=channel.shown_target(wish.target),
-        managed=CONFIG,
+        managed=table.managed,
         **({"name": wish.name, "events": ()} | wish.changes()),
     )
     if existing is not None and existing.managed is None:
+        place = OPERATORS if table.managed == OPERATORS else f"subscriptions.{wish.name}"
         raise ConfigError(
-            [Problem(f"subscriptions.{wish.name}", "a subscription made over REST has this name; delete one")]
+            [Problem(place, f"a subscription made over REST is named {wish.name!r}; delete one")]
         )
     kept = (await tx.secrets(existing.id)).signing if existing else ()
-    if signing is not None:
-        kept = (signing,)
+    if table.secret is not None:
+        kept = (table.secret,)
     elif channel.signs and not kept:
         kept = (new_secret(),)
     secrets: SubscriptionSecrets = wish.secrets(kept)
@@ -136,7 +176,7 @@ async def _disable_vanished(tx: Transaction, account: str, names: set[str], cloc
         after = page[-1].id
         for each in page:
             if (
-                each.managed == CONFIG
+                each.managed in {CONFIG, OPERATORS}
                 and each.name not in names
                 and each.state is not SubscriptionState.DISABLED
             ):

@@ -23,11 +23,6 @@ def supported(config: Config) -> Path:
         )
     if problems or path is None:
         raise ConfigError(problems)
-    for setting in _without_effect(config):
-        log.warning("config.without_effect", setting=setting, advice="this version does not act on it yet")
+    if config.alerts:
+        log.warning("config.without_effect", setting="alerts", advice="this version does not act on it yet")
     return path
-
-
-def _without_effect(config: Config) -> list[str]:
-    named = {"alerts": bool(config.alerts), "operators": config.operators.channel is not None}
-    return [setting for setting, is_given in named.items() if is_given]

@@ -132,6 +132,7 @@ class Delivery(Section):
     allow_private_targets: bool = False
     allowed_targets: tuple[Target, ...] = ()
     keep_answers: bool = True
+    disable_after_s: Seconds = 432_000
 
 
 class Templates(Section):

@@ -14,6 +14,9 @@ from notifier.errors import InvalidValue
 
 SubscriptionId = NewType("SubscriptionId", str)
 
+OPERATORS = "operators"
+"""Who manages the subscription that `[operators]` of the configuration stands for."""
+
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NAMED_ONLY = frozenset(
     {

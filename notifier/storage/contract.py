@@ -11,6 +11,7 @@ from typing import Protocol
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
 from notifier.domain.event import Event, EventId
+from notifier.domain.health import ListenerHealth, TargetHealth
 from notifier.domain.order import OrderKey, Source, WatchState
 from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import Subscription, SubscriptionId
@@ -204,6 +205,7 @@ class SubscriptionStore(Protocol):
         """Write a subscription; None leaves its secrets.
 
         Paused or disabled makes what is pending held; active makes what is held pending again, in order (6.9).
+        With new secrets, or active again, what counted against it is forgotten.
         """
 
     async def drop_held(self, subscription_id: SubscriptionId, *, now: datetime) -> int:
@@ -252,14 +254,19 @@ class DeliveryStore(Protocol):
         *,
         now: datetime,
         lanes: Lanes,
-    ) -> None:
-        """Write attempts and what became of deliveries whose claim still holds; lets the next of the lane go."""
+    ) -> set[DeliveryId]:
+        """Write attempts and what became of deliveries whose claim still holds; lets the next of the lane go.
+
+        Returns: those deliveries.
+        """
 
     async def release_claims(self, *, now: datetime) -> int:
         """Give back every claim: right only where one process owns the database and has just started."""
 
-    async def expire_deliveries(self, *, now: datetime, lanes: Lanes, limit: int = 500) -> int:
-        """End what is still owed at its expiry; return how many."""
+    async def expire_deliveries(
+        self, *, now: datetime, lanes: Lanes, limit: int = 500
+    ) -> list[tuple[str, DeliveryId]]:
+        """End what is still owed at its expiry; return the account and id of each."""
 
     async def deliveries(
         self,
@@ -279,6 +286,22 @@ class DeliveryStore(Protocol):
 
     async def attempts(self, delivery_id: DeliveryId) -> list[AttemptRecord]:
         """Return a delivery's attempts, first to last."""
+
+
+class ReceiverStore(Protocol):
+    """How receivers stand (6.13); what is not kept is well."""
+
+    async def unwell_targets(self) -> dict[str, TargetHealth]:
+        """Return every target that is not well, by its id."""
+
+    async def save_target(self, target_id: str, health: TargetHealth) -> None:
+        """Write how a target stands."""
+
+    async def failing_listeners(self) -> dict[SubscriptionId, ListenerHealth]:
+        """Return every subscription whose last attempt failed."""
+
+    async def save_listener(self, subscription_id: SubscriptionId, health: ListenerHealth) -> None:
+        """Write how a subscription stands."""
 
 
 class HealthStore(Protocol):
@@ -324,7 +347,15 @@ class HealthStore(Protocol):
 
 
 class Transaction(
-    WatchStore, LookStore, SnapshotStore, EventStore, SubscriptionStore, DeliveryStore, HealthStore, Protocol
+    WatchStore,
+    LookStore,
+    SnapshotStore,
+    EventStore,
+    SubscriptionStore,
+    DeliveryStore,
+    ReceiverStore,
+    HealthStore,
+    Protocol,
 ):
     """Everything, inside one transaction."""
 

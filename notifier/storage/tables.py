@@ -278,6 +278,22 @@ sources = _table(
     Column("probes", Whole, nullable=False),
 )
 
+# Rows only for those that are not well.
+targets = _table(
+    "targets",
+    Column("id", Text, primary_key=True),
+    Column("failures", Whole, nullable=False),
+    Column("trips", Whole, nullable=False),
+    Column("rests_until", Instant),
+)
+
+listeners = _table(
+    "listeners",
+    Column("subscription_id", Text, ForeignKey("subscriptions.id"), primary_key=True),
+    Column("failures", Whole, nullable=False),
+    Column("since", Instant),
+)
+
 api_keys = _table(
     "api_keys",
     Column("digest", LargeBinary, primary_key=True),

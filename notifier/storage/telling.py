@@ -1,14 +1,15 @@
 """Telling: events go into the log and are owed to whoever wants them, in the caller's own transaction (6.9)."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from notifier.domain.delivery import DeliveryId, owed
 from notifier.domain.document import event_document, order_document
 from notifier.domain.event import DERIVED_SLUGS, Event
 from notifier.domain.snapshot import Snapshot, Subject
-from notifier.domain.subscription import Mode, Subscription
+from notifier.domain.subscription import OPERATORS, Mode, Subscription, SubscriptionId
 from notifier.storage.contract import Transaction
 from notifier.storage.records import Lanes, NewDelivery, Watch
 
@@ -28,11 +29,13 @@ async def tell(
     expires_after_s: float,
     lanes: Lanes,
     new_id: Callable[[], str] = new_delivery_id,
+    never_to: SubscriptionId | None = None,
 ) -> int:
     """Append events of one account and order to the log and owe them to each subscription that wants them.
 
     `snapshot` is the order as of the events' version. A subscription's own `expires_after_s` goes before the one
-    given. Returns: how many deliveries are owed.
+    given. `never_to` is the subscription whose own trouble is told (6.13); operators hear of such trouble where
+    nobody else does. Returns: how many deliveries are owed.
     """
     if not events:
         return 0
@@ -62,8 +65,9 @@ async def tell(
                 watch_id=watch.id if watch else None,
                 may_collapse=listener.mode is Mode.LATEST and not _is_derived(event),
             )
-            for listener in listeners
-            if not _is_about(event, listener) and listener.wants(event.type, event.order_key, tags, document)
+            for listener in _who_wants(
+                event, [each for each in listeners if each.id != never_to], tags, document
+            )
         ]
     await tx.owe(deliveries, now=now, lanes=lanes)
     return len(deliveries)
@@ -74,6 +78,10 @@ def _is_derived(event: Event) -> bool:
     return word in DERIVED_SLUGS.get(Subject(subject), ())
 
 
-def _is_about(event: Event, listener: Subscription) -> bool:
-    """Whether the event tells of the listener's own troubles, which reach everybody else (6.13)."""
-    return event.subject is Subject.SUBSCRIPTION and event.subject_id == listener.id
+def _who_wants(
+    event: Event, listeners: Sequence[Subscription], tags: Sequence[str], document: Mapping[str, Any]
+) -> list[Subscription]:
+    wanting = [each for each in listeners if each.wants(event.type, event.order_key, tags, document)]
+    if event.subject is not Subject.SUBSCRIPTION:
+        return wanting
+    return [each for each in wanting if each.managed != OPERATORS] or wanting

@@ -17,9 +17,18 @@ from functools import lru_cache
 
 from notifier.channels.contract import Address, Channel, Parcel
 from notifier.clock import Clock
-from notifier.domain.delivery import Delivery, Outcome, Reason, Verdict, advance, begun, expire
-from notifier.domain.subscription import SubscriptionId, SubscriptionState
-from notifier.errors import NotFound, StorageError
+from notifier.domain.delivery import (
+    Delivery,
+    DeliveryState,
+    Outcome,
+    Reason,
+    Verdict,
+    advance,
+    begun,
+    expire,
+)
+from notifier.domain.subscription import SubscriptionId
+from notifier.errors import StorageError
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
@@ -27,6 +36,9 @@ from notifier.storage.records import AttemptRecord, Claim, DueDelivery
 from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
 from notifier.workers.lines import Claimed, DeliveryLimits, Lines, Rest
+from notifier.workers.news import tell_missed
+from notifier.workers.receivers import Receivers
+from notifier.workers.recording import Telling
 
 _LARGEST_CLAIM = 500
 _LONGEST_SLEEP_S = 30.0
@@ -49,12 +61,15 @@ class Deliverer:
         storage: Storage,
         channels: Mapping[str, Channel],
         limits: DeliveryLimits,
+        telling: Telling,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._storage = storage
         self._channels = channels
         self._limits = limits
+        self._telling = telling
+        self._receivers = Receivers(telling=telling, disable_after_s=limits.disable_after_s)
         self._clock = clock
         self._metrics = metrics
         self._attempts_of = lru_cache(maxsize=None)(metrics.deliveries_total.labels)
@@ -83,6 +98,8 @@ class Deliverer:
         self._lines.clear()
         self._recorder.forget()
         self._sending = 0
+        async with self._storage.reading() as tx:
+            await self._receivers.load(tx)
         async with asyncio.TaskGroup() as tasks:
             recording = tasks.create_task(self._recorder.run(drained), name="deliverer:record")
             stopping = tasks.create_task(_wake(stop, self._bell))
@@ -101,7 +118,8 @@ class Deliverer:
     async def _turn(self, senders: asyncio.TaskGroup) -> None:
         """Claim what is due, or sleep until something is."""
         self._bell.clear()
-        busy = self._lines.busy()
+        self._present_edition()
+        busy = self._lines.busy() | self._receivers.resting(self._clock.now())
         wait_s = _LONGEST_SLEEP_S if self._lines.is_full else await self._wait_s(busy)
         if wait_s > 0:
             await self._clock.wait(self._bell, wait_s)
@@ -110,7 +128,7 @@ class Deliverer:
         for each in claimed:
             self._lines.put(each)
         self._send_more(len(claimed), senders)
-        if not claimed:
+        if not claimed and self._receivers.resting(self._clock.now()) <= busy:
             # Due by its column, held back by its lane or its line: whatever ends next will wake us.
             await self._clock.wait(self._bell, 1.0)
 
@@ -120,9 +138,9 @@ class Deliverer:
             return 0.0
         async with self._storage.reading() as tx:
             next_at = await tx.next_delivery_at(busy=busy)
-        if next_at is None:
-            return _LONGEST_SLEEP_S
-        return min(_LONGEST_SLEEP_S, (next_at - self._clock.now()).total_seconds())
+        now = self._clock.now()
+        due = [at for at in (next_at, self._receivers.next_try_at(now)) if at is not None]
+        return min([_LONGEST_SLEEP_S, *((at - now).total_seconds() for at in due)])
 
     async def _claim(self, busy: Collection[SubscriptionId]) -> list[Claimed]:
         now, edition = self._clock.now(), self._present_edition()
@@ -132,7 +150,8 @@ class Deliverer:
             due = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
             self._is_more = len(due) == limit
             await self._close_past(tx, due, now)
-            wanted_due = [each for each in self._lines.within(due) if not self._is_past(each, now)]
+            fitting = [each for each in self._lines.within(due) if not self._is_past(each, now)]
+            wanted_due = await self._receivers.admit(tx, fitting, now=now, until=self._lease_from(now))
             bodies = bodies_of(wanted_due, self._channels, self._metrics)
             wanted = [
                 self._hold(each, body, now, token) for each, body in zip(wanted_due, bodies, strict=True)
@@ -155,6 +174,9 @@ class Deliverer:
             for due_delivery, claim in held
             if claim.delivery_id in won
         ]
+
+    def _lease_from(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self._limits.lease_s)
 
     def _schedule(self, due: DueDelivery) -> tuple[float, ...]:
         own = due.subscription.schedule
@@ -186,6 +208,10 @@ class Deliverer:
                 closed.append((attempt, each.delivery, None))
         if closed:
             await tx.record_attempts(closed, now=now, lanes=self._limits.lanes)
+        ends = {delivery.id: delivery for _, delivery, _ in closed}
+        await self._tell_missed(
+            tx, [(each, ends[each.delivery.id]) for each in due if each.delivery.id in ends], now
+        )
 
     def _hold(
         self, due: DueDelivery, body: bytes | None, now: datetime, token: str
@@ -200,7 +226,7 @@ class Deliverer:
             event_id=due.logged.event.id,
             attempt=delivery.attempts + 1,
             body=body,
-            lease_until=now + timedelta(seconds=self._limits.lease_s),
+            lease_until=self._lease_from(now),
             token=token,
         )
         return due, claim
@@ -218,6 +244,7 @@ class Deliverer:
                     senders.create_task(self._rest(taken, senders), name="deliverer:rest")
                 else:
                     await self._send(taken)
+                    self._send_more(self._lines.offered, senders)
         finally:
             self._sending -= 1
 
@@ -231,23 +258,28 @@ class Deliverer:
         now = self._clock.now()
         # A subscription was edited, paused or deleted since: this is claimed anew, if it is still owed.
         is_outdated = claimed.edition != self._present_edition()
-        if is_outdated or self._stop.is_set() or not self._lines.has_time(claimed, now):
+        may_go = self._lines.has_time(claimed, now) and self._receivers.may_go(claimed.due, now)
+        if is_outdated or self._stop.is_set() or not may_go:
             self._give_back([claimed])
-        else:
-            self._lines.use_turn(claimed)
-            self._recorder.add(await self._attempt(claimed, now))
-        self._lines.sent(claimed)
+            self._lines.sent(claimed)
+            return
+        self._lines.use_turn(claimed)
+        result = await self._attempt(claimed, now)
+        self._recorder.add(result)
+        self._lines.sent(claimed, was_accepted=result[2].state is DeliveryState.DELIVERED)
 
     def _present_edition(self) -> int:
         if self._edits.is_set():
             self._edits.clear()
             self._edition += 1
+            self._receivers.forget_addresses()
         return self._edition
 
     def _give_back(self, unsent: Sequence[Claimed]) -> None:
         """Undo claims: no attempt was made, so none is counted."""
         now = self._clock.now()
         for claimed in unsent:
+            self._receivers.given_back(claimed.due, now)
             self._recorder.add((claimed, None, replace(claimed.due.delivery, due_at=now), None))
 
     async def _attempt(self, claimed: Claimed, started_at: datetime) -> _Result:
@@ -262,6 +294,7 @@ class Deliverer:
             outcome = Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.OWN_FAULT)
         duration_s = clock.monotonic() - began
         now = clock.now()
+        self._receivers.attempted(due, outcome, now)
         self._attempts_of(channel.name, outcome.reason).inc()
         self._durations[channel.name].observe(duration_s)
         after = advance(claimed.delivery, outcome, now=now, schedule=self._schedule(due), roll=clock.roll())
@@ -315,25 +348,30 @@ class Deliverer:
 
     async def _write(self, tx: Transaction, group: Sequence[_Result]) -> None:
         now = self._clock.now()
-        await tx.record_attempts(
+        written = await tx.record_attempts(
             [(record, after, claimed.token) for claimed, record, after, _ in group],
             now=now,
             lanes=self._limits.lanes,
         )
-        for claimed, _, _, outcome in group:
-            if outcome is not None and outcome.verdict is Verdict.GONE:
-                await self._disable(tx, claimed.due, now)
+        await self._receivers.record(
+            tx, [(claimed.due, outcome) for claimed, _, _, outcome in group], now=now
+        )
+        ended = [(claimed.due, after) for claimed, _, after, _ in group if after.id in written]
+        await self._tell_missed(tx, ended, now)
 
-    async def _disable(self, tx: Transaction, gone: DueDelivery, now: datetime) -> None:
-        """Stop sending to a receiver that said it is gone for good (410), unless its address was edited since."""
-        try:
-            subscription = await tx.subscription(gone.subscription.account, gone.subscription.id)
-        except NotFound:
-            return
-        if (await tx.secrets(subscription.id)).target != gone.secrets.target:
-            return
-        await tx.amend_subscription(replace(subscription, state=SubscriptionState.DISABLED), None, now=now)
-        log.warning("subscription.disabled", subscription=subscription.id, reason=Reason.GONE)
+    async def _tell_missed(
+        self, tx: Transaction, ended: Sequence[tuple[DueDelivery, Delivery]], now: datetime
+    ) -> None:
+        for due, after in ended:
+            if after.state is DeliveryState.FAILED:
+                await tell_missed(
+                    tx,
+                    self._telling,
+                    after,
+                    event=due.logged.event,
+                    subscription_id=due.subscription.id,
+                    now=now,
+                )
 
     def _on_landed(self, result: _Result, _written: bool) -> None:
         if self._lines.landed(result[0]):

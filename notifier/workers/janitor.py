@@ -10,7 +10,8 @@ from notifier.domain.order import WatchState
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage
-from notifier.storage.records import Lanes
+from notifier.workers.news import tell_missed
+from notifier.workers.recording import Telling
 from notifier.workers.schedule import Job
 
 _ANSWERS_KEPT = timedelta(days=7)
@@ -29,7 +30,7 @@ class Janitor:
         storage: Storage,
         clock: Clock,
         metrics: Metrics,
-        lanes: Lanes,
+        telling: Telling,
         retention_days: int,
         accounts: Collection[str],
     ) -> None:
@@ -38,7 +39,7 @@ class Janitor:
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
-        self._lanes = lanes
+        self._telling = telling
         self._retention = timedelta(days=retention_days)
 
     def jobs(self) -> tuple[Job, ...]:
@@ -63,10 +64,22 @@ class Janitor:
 
     async def expire(self) -> None:
         """End deliveries that are still owed at their expiry."""
+        now = self._clock.now()
         async with self._storage.writing() as tx:
-            count = await tx.expire_deliveries(now=self._clock.now(), lanes=self._lanes)
-        if count:
-            log.warning("deliveries.expired", count=count)
+            expired = await tx.expire_deliveries(now=now, lanes=self._telling.lanes)
+            for account, delivery_id in expired:
+                view = await tx.delivery(account, delivery_id)
+                logged = await tx.event(view.event_id)
+                await tell_missed(
+                    tx,
+                    self._telling,
+                    view.delivery,
+                    event=logged.event,
+                    subscription_id=view.subscription_id,
+                    now=now,
+                )
+        if expired:
+            log.warning("deliveries.expired", count=len(expired))
 
     async def prune(self) -> None:
         """Forget old history in small steps, so that no transaction is long."""

@@ -30,10 +30,11 @@ class DeliveryLimits:
     schedule: tuple[float, ...]
     lanes: Lanes
     keep_answers: bool = True
+    disable_after_s: float = 432_000.0
 
     @property
     def senders(self) -> int:
-        """Attempts at once for one subscription."""
+        """Attempts at once for one subscription that accepts what it is sent."""
         return max(1, self.concurrency // 8)
 
     @property
@@ -70,6 +71,8 @@ class Line:
     """What is claimed for one subscription and how many of it are being sent."""
 
     length: int
+    width: int
+    """Attempts at once: one until something is accepted, so that many dead targets do not take all senders."""
     waiting: deque[Claimed] = field(default_factory=deque)
     sending: int = 0
     outstanding: int = 0
@@ -94,6 +97,7 @@ class Lines:
         self._lines: dict[SubscriptionId, Line] = {}
         self._offered: deque[Line] = deque()
         self._paces: dict[SubscriptionId, tuple[float, Pace]] = {}
+        self._widths: dict[SubscriptionId, int] = {}
         self.outstanding = 0
 
     def clear(self) -> None:
@@ -105,7 +109,10 @@ class Lines:
     def put(self, claimed: Claimed) -> None:
         """Add to its line."""
         subscription = claimed.due.subscription
-        line = self._lines.setdefault(subscription.id, Line(self._length_of(subscription)))
+        line = self._lines.get(subscription.id)
+        if line is None:
+            width = self._widths.get(subscription.id, 1)
+            line = self._lines[subscription.id] = Line(self._length_of(subscription), width)
         line.waiting.append(claimed)
         line.outstanding += 1
         self.outstanding += 1
@@ -141,14 +148,24 @@ class Lines:
         if pace is not None:
             pace.wait_s()
 
-    def sent(self, claimed: Claimed) -> None:
-        """Let the next of its line go."""
-        line = self._lines[claimed.due.subscription.id]
+    def sent(self, claimed: Claimed, *, was_accepted: bool | None = None) -> None:
+        """Let the next of its line go: more at once after one that was accepted, one by one after a failure."""
+        key = claimed.due.subscription.id
+        line = self._lines[key]
         line.sending -= 1
+        if was_accepted is not None:
+            width = min(line.width * 2, self._limits.senders) if was_accepted else 1
+            if width != line.width:
+                line.width = self._widths[key] = width
         self._offer(line)
 
+    @property
+    def offered(self) -> int:
+        """How many lines have something that may go now."""
+        return len(self._offered)
+
     def _offer(self, line: Line) -> None:
-        if line.waiting and not line.is_offered and line.sending < self._limits.senders:
+        if line.waiting and not line.is_offered and line.sending < line.width:
             line.is_offered = True
             self._offered.append(line)
 

@@ -5,19 +5,18 @@ doubling to ten minutes, for ever. The state is a row, so a restart neither forg
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from notifier.clock import Clock
-from notifier.domain.event import Event, Fact, counted_event_id
+from notifier.domain.event import Fact
 from notifier.domain.order import OrderId, Source
 from notifier.domain.snapshot import Subject
 from notifier.logs import get_logger
 from notifier.source.contract import TRANSIENT, Answer, Failure, FailureReason
-from notifier.storage.contract import Storage, Transaction
+from notifier.storage.contract import Storage
 from notifier.storage.records import SourceHealth, SourceState
-from notifier.storage.telling import tell
+from notifier.workers.news import tell_alone
 from notifier.workers.recording import Telling
 
 _KEY_WORKS = frozenset({FailureReason.NOT_FOUND, FailureReason.BAD_REQUEST})
@@ -138,33 +137,6 @@ class Upstream:
             )
             async with self._storage.writing() as tx:
                 await tx.save_source_health(health)
-                await self._tell(tx, fact, now)
+                await tell_alone(tx, self._telling, fact, account=self.account, now=now, source=self.source)
             self._stand(health)
         log.warning(event_type, account=self.account, source=self.source, was=before, detail=current)
-
-    async def _tell(self, tx: Transaction, fact: Fact, now: datetime) -> None:
-        n = await tx.raise_counter(self.account, fact.subject, self.source)
-        event = Event(
-            id=counted_event_id(self.account, None, fact, n),
-            type=fact.type,
-            account=self.account,
-            livemode=self._telling.livemode(self.account),
-            subject=fact.subject,
-            subject_id=fact.subject_id,
-            source=self.source,
-            field=fact.field,
-            previous=fact.previous,
-            current=fact.current,
-            observed_at=now,
-        )
-        events: Sequence[Event] = (event,)
-        await tell(
-            tx,
-            events,
-            watch=None,
-            snapshot=None,
-            now=now,
-            expires_after_s=self._telling.expires_after_s,
-            lanes=self._telling.lanes,
-            new_id=self._telling.new_id,
-        )

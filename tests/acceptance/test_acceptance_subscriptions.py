@@ -90,3 +90,21 @@ async def test_one_receiver_that_hangs_delays_nobody_else(home, world):
         "order.pending_vbv",
         "order.charged",
     ]
+
+
+async def test_operators_of_the_configuration_hear_of_a_subscription_that_nobody_else_watches(home, world):
+    home.settings = {"OPERATORS__CHANNEL": "webhook", "OPERATORS__TARGET": f"{world.receiver_url}/operators"}
+    async with home.running() as shop:
+        gone = await shop.subscribe("/gone", "order.*")
+        world.receiver.fail(Failure(status=410, path="/gone", count=None))
+        await lives(shop, world, "JP1", until="NEW")
+        told = await shop.told("subscription.disabled", path="/operators")
+        assert (told.json()["data"]["subject_id"], told.json()["data"]["current"]) == (gone, "gone")
+        (operators,) = [
+            each for each in await shop.items("/v1/subscriptions") if each["managed"] == "operators"
+        ]
+        assert operators["events"] == ["source.*", "subscription.*"]
+    home.settings = {}
+    async with home.running() as shop:
+        shown = await shop.call("GET", f"/v1/subscriptions/{operators['id']}")
+        assert shown["state"] == "disabled"

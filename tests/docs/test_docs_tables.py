@@ -16,6 +16,7 @@ from notifier.config.told import Email, Slack
 from notifier.domain.cadence import Why
 from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.document import sample_event_document
+from notifier.domain.health import News
 from notifier.domain.order import WatchState
 from notifier.domain.subscription import SubscriptionState
 from notifier.metrics import Metrics
@@ -146,11 +147,12 @@ def _log_lines() -> dict[str, set[str]]:
 
 
 def test_every_log_line_is_listed_with_its_levels():
-    # The source's three stand in the code as types of events.
+    # These stand in the code as types of events.
     of_source = {f"source.{word}": {"warning"} for word in ("failing", "refused", "recovered")}
+    told = of_source | {str(news): {"warning"} for news in News}
     listed = {row[0].strip("`"): set(row[1].split(", ")) for row in table(_OPERATIONS, "## Log lines")}
 
-    assert listed == _log_lines() | of_source
+    assert listed == _log_lines() | told
 
 
 def test_the_unit_gives_the_daemon_time_to_drain():

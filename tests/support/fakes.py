@@ -98,6 +98,8 @@ class FakeChannel:
     parcels: list[Parcel] = field(default_factory=list)
     broken_templates: set[str | None] = field(default_factory=set)
     gate: asyncio.Event | None = None
+    refusing: dict[str, Outcome] = field(default_factory=dict)
+    """By subscription, what it answers whatever else is said."""
 
     def check_target(self, target: str) -> None:
         pass
@@ -114,6 +116,8 @@ class FakeChannel:
         self.parcels.append(parcel)
         if self.gate is not None:
             await self.gate.wait()
+        if parcel.subscription_id in self.refusing:
+            return self.refusing[parcel.subscription_id]
         return self.outcomes.popleft() if self.outcomes else self.usual
 
     async def close(self) -> None:

@@ -43,13 +43,17 @@ class House:
     policy: PollingPolicy = field(default_factory=PollingPolicy)
     lanes: Lanes = field(default_factory=Lanes)
 
-    def poller(self, *, concurrency: int = 4, rate: float = 1000.0) -> Poller:
-        telling = Telling(
+    @property
+    def telling(self) -> Telling:
+        return Telling(
             expires_after_s=285_120,
             lanes=self.lanes,
             new_id=lambda: uuid.uuid4().hex,
             livemode=lambda _: False,
         )
+
+    def poller(self, *, concurrency: int = 4, rate: float = 1000.0) -> Poller:
+        telling = self.telling
         feeds = {
             each: Feed(
                 source, Upstream("shop", each, storage=self.storage, clock=self.clock, telling=telling)
@@ -77,6 +81,7 @@ class House:
             storage=self.storage,
             channels={"webhook": self.channel},
             limits=DeliveryLimits(**given),
+            telling=self.telling,
             clock=self.clock,
             metrics=self.metrics,
         )

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from notifier.storage.records import Lanes
 from notifier.workers.janitor import Janitor
 
 
@@ -14,7 +13,7 @@ def janitor(house):
         storage=house.storage,
         clock=house.clock,
         metrics=house.metrics,
-        lanes=Lanes(),
+        telling=house.telling,
         retention_days=90,
         accounts=("shop",),
     )

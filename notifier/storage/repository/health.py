@@ -35,6 +35,7 @@ from notifier.storage.tables import (
     looks,
     snapshots,
     sources,
+    targets,
     watches,
 )
 
@@ -111,7 +112,12 @@ class Health(Rows):
 
     async def shift_due(self, by: timedelta) -> None:
         ms = literal(by // timedelta(milliseconds=1), Whole)
-        for column in (looks.c.next_poll_at, deliveries.c.due_at, deliveries.c.lease_until):
+        for column in (
+            looks.c.next_poll_at,
+            deliveries.c.due_at,
+            deliveries.c.lease_until,
+            targets.c.rests_until,
+        ):
             moved = update(column.table).where(column.is_not(None))
             await self._connection.execute(moved.values({column: type_coerce(column, Whole) + ms}))
         self.woken.looks = self.woken.deliveries = True

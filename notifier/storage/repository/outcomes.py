@@ -181,9 +181,9 @@ class Outcomes(Rows):
         *,
         now: datetime,
         lanes: Lanes,
-    ) -> None:
+    ) -> set[DeliveryId]:
         if not records:
-            return
+            return set()
         standing = await self._standing(delivery.id for _, delivery, _ in records)
         kept = [
             (record, delivery, row)
@@ -201,6 +201,7 @@ class Outcomes(Rows):
         }
         await let_next_go(self._connection, touched, lanes=lanes, now=now)
         self.woken.deliveries |= bool(kept)
+        return {delivery.id for _, delivery, _ in kept}
 
     async def release_claims(self, *, now: datetime) -> int:
         # The lapsed lease stays, so that whoever takes it up next knows that an attempt has no outcome.
@@ -212,7 +213,9 @@ class Outcomes(Rows):
         self.woken.deliveries |= result.rowcount > 0
         return result.rowcount
 
-    async def expire_deliveries(self, *, now: datetime, lanes: Lanes, limit: int = 500) -> int:
+    async def expire_deliveries(
+        self, *, now: datetime, lanes: Lanes, limit: int = 500
+    ) -> list[tuple[str, DeliveryId]]:
         is_free = or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= now)
         late = select(deliveries.c.seq).where(OWED, deliveries.c.expires_at <= now, is_free)
         expired = await self._connection.execute(
@@ -226,12 +229,17 @@ class Outcomes(Rows):
                 lease_until=None,
                 token=None,
             )
-            .returning(deliveries.c.subscription_id, deliveries.c.watch_id)
+            .returning(
+                deliveries.c.account,
+                deliveries.c.id,
+                deliveries.c.subscription_id,
+                deliveries.c.watch_id,
+            )
         )
         rows = expired.all()
         touched = {(row.subscription_id, row.watch_id) for row in rows if row.watch_id is not None}
         self.woken.deliveries |= await let_next_go(self._connection, touched, lanes=lanes, now=now) > 0
-        return len(rows)
+        return [(row.account, DeliveryId(row.id)) for row in rows]
 
     async def deliveries(
         self,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from notifier.config.secret import Secret
@@ -15,7 +15,7 @@ from notifier.errors import Conflict, NotFound
 from notifier.storage.records import SubscriptionSecrets
 from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.repository.lanes import OWED, release_held
-from notifier.storage.tables import deliveries, subscriptions
+from notifier.storage.tables import deliveries, listeners, subscriptions
 from notifier.storage.vault import Vault
 
 _LIVE = select(subscriptions.c.document).where(subscriptions.c.deleted_at.is_(None))
@@ -115,9 +115,14 @@ class Subscriptions(Rows):
         if not found.rowcount:
             raise _no_such(subscription.id)
         reason = _HELD_BECAUSE.get(subscription.state)
+        if reason is None or secrets is not None:
+            # What failed before an edit, or before somebody enabled it again, says nothing of what comes.
+            await self._connection.execute(
+                delete(listeners).where(listeners.c.subscription_id == subscription.id)
+            )
         if reason is None:
             released = await release_held(self._connection, subscription.id, now=now)
-            self.woken.deliveries |= released > 0
+            self.woken.deliveries |= released > 0 or secrets is not None
             return
         # A claim keeps its lease: what became of that attempt is still recorded.
         hold = update(deliveries).where(deliveries.c.subscription_id == subscription.id, OWED)

@@ -120,7 +120,7 @@ async def test_bound_subscriptions_hear_of_their_order_only(storage):
         assert await tx.listening("main", None) == [free]
 
 
-async def telling(storage, watch, *events, now, snapshot_=None):
+async def telling(storage, watch, *events, now, snapshot_=None, never_to=None):
     ids = iter(f"dlv_{n}" for n in range(100))
     async with storage.writing() as tx:
         return await tell(
@@ -132,6 +132,7 @@ async def telling(storage, watch, *events, now, snapshot_=None):
             expires_after_s=100.0,
             lanes=LANES,
             new_id=lambda: next(ids),
+            never_to=never_to,
         )
 
 
@@ -171,7 +172,7 @@ async def test_a_subscription_is_not_told_of_its_own_troubles(storage, at):
     trouble = event(
         "a", order_id=None, type="subscription.failing", subject=Subject.SUBSCRIPTION, subject_id="sub_one"
     )
-    assert await telling(storage, None, trouble, now=at()) == 1
+    assert await telling(storage, None, trouble, now=at(), never_to="sub_one") == 1
     async with storage.reading() as tx:
         [view], _ = await tx.deliveries("main")
     assert view.subscription_id == "sub_two"

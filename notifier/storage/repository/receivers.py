@@ -1,0 +1,41 @@
+"""How receivers stand; only those that are not well have a row."""
+
+from sqlalchemy import delete, select
+
+from notifier.domain.health import HEARD, WELL, ListenerHealth, TargetHealth
+from notifier.domain.subscription import SubscriptionId
+from notifier.storage.repository.base import Rows
+from notifier.storage.tables import listeners, targets
+
+
+class Receivers(Rows):
+    async def unwell_targets(self) -> dict[str, TargetHealth]:
+        rows = await self._connection.execute(select(targets))
+        return {
+            row.id: TargetHealth(failures=row.failures, trips=row.trips, rests_until=row.rests_until)
+            for row in rows
+        }
+
+    async def save_target(self, target_id: str, health: TargetHealth) -> None:
+        if health == WELL:
+            await self._connection.execute(delete(targets).where(targets.c.id == target_id))
+            return
+        members = {
+            "failures": health.failures,
+            "trips": health.trips,
+            "rests_until": health.rests_until,
+        }
+        await self._upsert(targets, {"id": target_id} | members, members)
+
+    async def failing_listeners(self) -> dict[SubscriptionId, ListenerHealth]:
+        rows = await self._connection.execute(select(listeners))
+        return {row.subscription_id: ListenerHealth(failures=row.failures, since=row.since) for row in rows}
+
+    async def save_listener(self, subscription_id: SubscriptionId, health: ListenerHealth) -> None:
+        if health == HEARD:
+            await self._connection.execute(
+                delete(listeners).where(listeners.c.subscription_id == subscription_id)
+            )
+            return
+        members = {"failures": health.failures, "since": health.since}
+        await self._upsert(listeners, {"subscription_id": subscription_id} | members, members)

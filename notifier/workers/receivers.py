@@ -1,0 +1,202 @@
+"""How receivers stand, and what attempts at them change (interface 6.13).
+
+While all are well this costs nothing. Of those that are not there are rows, so that a restart does not hammer them.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
+from hashlib import blake2b
+
+from notifier.domain.delivery import DeliveryId, Outcome, Verdict
+from notifier.domain.event import Fact
+from notifier.domain.health import (
+    HEARD,
+    WELL,
+    ListenerHealth,
+    News,
+    TargetHealth,
+    listener_after,
+    target_after,
+)
+from notifier.domain.snapshot import Subject
+from notifier.domain.subscription import SubscriptionId, SubscriptionState
+from notifier.errors import NotFound
+from notifier.logs import get_logger
+from notifier.storage.contract import Transaction
+from notifier.storage.records import DueDelivery
+from notifier.workers.news import tell_alone
+from notifier.workers.recording import Telling
+
+log = get_logger(__name__)
+
+
+class Receivers:
+    """Whom to leave in peace, and whom to try with one delivery at a time."""
+
+    def __init__(self, *, telling: Telling, disable_after_s: float) -> None:
+        self._telling = telling
+        self._disable_after_s = disable_after_s
+        self._targets: dict[str, TargetHealth] = {}
+        self._listeners: dict[SubscriptionId, ListenerHealth] = {}
+        self._target_of: dict[SubscriptionId, str] = {}
+        self._tries: dict[str, DeliveryId] = {}
+        self._stored: set[str] = set()
+
+    async def load(self, tx: Transaction) -> None:
+        """Learn how all of them stood when the daemon stopped."""
+        self._targets = await tx.unwell_targets()
+        self._listeners = await tx.failing_listeners()
+        self._stored = set(self._targets)
+        self._tries.clear()
+
+    def forget_addresses(self) -> None:
+        """Forget who goes to which target: a subscription was edited."""
+        self._target_of.clear()
+
+    def resting(self, now: datetime) -> set[SubscriptionId]:
+        """Return the subscriptions, as far as they were met, whose target is left in peace now."""
+        return {of for of, key in self._target_of.items() if self._targets.get(key, WELL).rests(now)}
+
+    def next_try_at(self, now: datetime) -> datetime | None:
+        """Return when the first of the targets that rest is to be tried again."""
+        rests = (self._targets.get(key, WELL) for key in self._target_of.values())
+        return min((each.rests_until for each in rests if each.rests_until and each.rests(now)), default=None)
+
+    async def admit(
+        self, tx: Transaction, due: Sequence[DueDelivery], *, now: datetime, until: datetime
+    ) -> list[DueDelivery]:
+        """Leave out what goes to targets that rest; one that has failed gets one delivery, which ends by `until`."""
+        if not self._targets:
+            return list(due)
+        admitted = []
+        for each in due:
+            key = target_id(each)
+            health = self._targets.get(key, WELL)
+            if health == WELL:
+                admitted.append(each)
+                continue
+            self._target_of[each.subscription.id] = key
+            if health.rests(now):
+                continue
+            admitted.append(each)
+            if health.trips:
+                # A try whose outcome a crash swallows is over when its lease is.
+                self._targets[key] = replace(health, rests_until=until)
+                self._tries[key] = each.delivery.id
+                await self._save(tx, key)
+        return admitted
+
+    def may_go(self, due: DueDelivery, now: datetime) -> bool:
+        """Return whether what was claimed may still be sent: its target may rest by now."""
+        if not self._targets:
+            return True
+        key = target_id(due)
+        return not self._targets.get(key, WELL).rests(now) or self._tries.get(key) == due.delivery.id
+
+    def attempted(self, due: DueDelivery, outcome: Outcome, now: datetime) -> None:
+        """Take an attempt into account at once, before it is recorded: the next is about to go."""
+        if outcome.verdict is Verdict.ACCEPTED and not self._targets:
+            return
+        key = target_id(due)
+        self._set(due, key, target_after(self._targets.get(key, WELL), outcome, now=now))
+
+    def given_back(self, due: DueDelivery, now: datetime) -> None:
+        """Let another try a target whose try was not made."""
+        key = target_id(due)
+        if self._tries.get(key) == due.delivery.id:
+            self._set(due, key, replace(self._targets.get(key, WELL), rests_until=now))
+
+    def _set(self, due: DueDelivery, key: str, health: TargetHealth) -> None:
+        before = self._targets.get(key, WELL)
+        if self._tries.get(key) == due.delivery.id:
+            del self._tries[key]
+        self._targets[key] = health
+        if health == WELL:
+            del self._targets[key]
+        else:
+            self._target_of[due.subscription.id] = key
+        if health.trips > before.trips:
+            log.warning("target.resting", subscription=due.subscription.id, trips=health.trips)
+
+    async def record(
+        self, tx: Transaction, attempts: Sequence[tuple[DueDelivery, Outcome | None]], *, now: datetime
+    ) -> None:
+        """Keep what attempts changed, in the transaction that records them; None is one that was given back."""
+        if not self._matters(attempts):
+            return
+        for key in {target_id(due) for due, _ in attempts}:
+            if key in self._targets or key in self._stored:
+                await self._save(tx, key)
+        for due, outcome in attempts:
+            if outcome is not None:
+                await self._note_listener(tx, due, outcome, now)
+
+    def _matters(self, attempts: Collection[tuple[DueDelivery, Outcome | None]]) -> bool:
+        if self._targets or self._stored or self._listeners:
+            return True
+        return any(outcome and outcome.verdict is not Verdict.ACCEPTED for _, outcome in attempts)
+
+    async def _save(self, tx: Transaction, key: str) -> None:
+        health = self._targets.get(key, WELL)
+        await tx.save_target(key, health)
+        if health == WELL:
+            self._stored.discard(key)
+        else:
+            self._stored.add(key)
+
+    async def _note_listener(
+        self, tx: Transaction, due: DueDelivery, outcome: Outcome, now: datetime
+    ) -> None:
+        of = due.subscription.id
+        health = self._listeners.get(of, HEARD)
+        after, news = listener_after(health, outcome, now=now, disable_after_s=self._disable_after_s)
+        if after == health and news is None:
+            return
+        try:
+            subscription = await tx.subscription(due.subscription.account, of)
+        except NotFound:
+            return
+        if (await tx.secrets(of)).target != due.secrets.target:
+            return  # Edited since: this attempt says nothing of the new address.
+        self._listeners[of] = after
+        if after == HEARD:
+            del self._listeners[of]
+        await tx.save_listener(of, after)
+        if news is News.DISABLED:
+            if subscription.state is SubscriptionState.DISABLED:
+                return
+            await tx.amend_subscription(
+                replace(subscription, state=SubscriptionState.DISABLED), None, now=now
+            )
+        if news is not None:
+            await self._tell(tx, due, news, outcome, now)
+
+    async def _tell(
+        self, tx: Transaction, due: DueDelivery, news: News, outcome: Outcome, now: datetime
+    ) -> None:
+        of = due.subscription.id
+        fact = Fact(
+            type=news,
+            subject=Subject.SUBSCRIPTION,
+            subject_id=of,
+            field="reason",
+            current=outcome.reason,
+        )
+        log.warning(news, subscription=of, reason=outcome.reason)
+        told = await tell_alone(
+            tx, self._telling, fact, account=due.subscription.account, now=now, never_to=of
+        )
+        if not told:
+            log.error("subscription.untold", subscription=of, news=news)
+
+
+def target_id(due: DueDelivery) -> str:
+    """Return what tells targets apart: account, channel and address, as a digest, since addresses may be secrets."""
+    return _digest(due.subscription.account, due.subscription.channel, due.secrets.target.reveal())
+
+
+@lru_cache(maxsize=4096)
+def _digest(*parts: str) -> str:
+    return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
