@@ -31,7 +31,9 @@ _CONNECT_S = 5.0
 _KEEPALIVE_S = 15.0
 _DNS_S = 30
 _HEADERS = {"User-Agent": f"notifier/{version('notifier')}", "Accept-Encoding": "identity"}
-_HOST = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f:.]+", re.IGNORECASE)
+_HOST = re.compile(
+    r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f:]*:[0-9a-f:.]*", re.IGNORECASE
+)
 _CREDENTIALS = re.compile(r"[^/?#]*//[^/?#]*@")
 _ENDS_IN_NUMBER = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)", re.IGNORECASE)
 _OWN_FAULTS = frozenset(
