@@ -179,10 +179,12 @@ class _Wire(ResponseHandler):
         super().set_response_params(**given)
 
     def data_received(self, data: bytes) -> None:
-        room, size = self._room, len(data)
-        self._room = max(0, room - size)
-        super().data_received(data[:room])
-        if size > room and self.transport is not None:
+        self._room -= len(data)
+        if self._room >= 0:
+            super().data_received(data)
+            return
+        super().data_received(data[: self._room])
+        if self.transport is not None:
             self.set_exception(aiohttp.ClientPayloadError("the answer is endless"))
             self.transport.abort()
 
