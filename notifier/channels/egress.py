@@ -6,12 +6,14 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from ipaddress import ip_address
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from msgspec import Struct
 from yarl import URL
 
@@ -21,12 +23,18 @@ from notifier.errors import InvalidValue
 
 MOST_BYTES_KEPT = 4096
 """So much of an answer is read; the rest is not waited for."""
+MOST_BYTES_TAKEN = 65_536
+"""So much comes off the wire for one request, whatever it is: heads, interim answers, framing."""
 
 _LONGEST_URL = 2048
 _CONNECT_S = 5.0
 _KEEPALIVE_S = 15.0
 _DNS_S = 30
 _HEADERS = {"User-Agent": f"notifier/{version('notifier')}", "Accept-Encoding": "identity"}
+_HOST = re.compile(
+    r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f:]*:[0-9a-f:.]*", re.IGNORECASE
+)
+_CREDENTIALS = re.compile(r"[^/?#]*//[^/?#]*@")
 _ENDS_IN_NUMBER = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)", re.IGNORECASE)
 _OWN_FAULTS = frozenset(
     {errno.ENETUNREACH, errno.ENETDOWN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS,
@@ -128,7 +136,7 @@ class Egress:
             return "names a host that ends in a number and is no address"
         if host == "localhost" or host.endswith(".localhost"):
             return self._reach.refusal("127.0.0.1", port, is_plain=is_plain)
-        return self._reach.refusal_of_name(port, is_plain=is_plain)
+        return self._reach.refusal_of_name(host, port, is_plain=is_plain)
 
     def _session(self, line: _Line) -> aiohttp.ClientSession:
         if line not in self._sessions:
@@ -161,6 +169,37 @@ class _VettedNames(AbstractResolver):
         await self._inner.close()
 
 
+class _Wire(ResponseHandler):
+    """A connection that takes no more than it should, and is not used again with anything left in it."""
+
+    _room = MOST_BYTES_TAKEN
+
+    def set_response_params(self, **given: Any) -> None:
+        self._room = MOST_BYTES_TAKEN
+        super().set_response_params(**given)
+
+    def data_received(self, data: bytes) -> None:
+        self._room -= len(data)
+        if self._room >= 0:
+            super().data_received(data)
+            return
+        super().data_received(data[: self._room])
+        if self.transport is not None:
+            self.set_exception(aiohttp.ClientPayloadError("the answer is endless"))
+            self.transport.abort()
+
+    def is_connected(self) -> bool:
+        # Asked by the pool, which looks for leftovers when a connection comes back and never again.
+        return super().is_connected() and not self.should_close
+
+
+class _Connector(aiohttp.TCPConnector):
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        wire: Callable[..., ResponseHandler] = _Wire
+        self._factory = partial(wire, loop=self._loop)
+
+
 def _open(refusal: Refusal, resolver: AbstractResolver | None) -> aiohttp.ClientSession:
     def vetted_socket(address_info: aiohttp.AddrInfoType) -> socket.socket:
         family, kind, protocol, _, address = address_info
@@ -168,7 +207,7 @@ def _open(refusal: Refusal, resolver: AbstractResolver | None) -> aiohttp.Client
             raise Forbidden(why)
         return socket.socket(family, kind, protocol)
 
-    connector = aiohttp.TCPConnector(
+    connector = _Connector(
         limit=0,  # the deliverer bounds what is in flight; a wait in here would eat the time of the attempt
         ttl_dns_cache=_DNS_S,
         keepalive_timeout=_KEEPALIVE_S,
@@ -205,9 +244,10 @@ def _parsed(text: str) -> URL:
         url = URL() if re.search(r"[\s\\\x00-\x20\x7f]", text) else URL(text)
     except ValueError:
         url = URL()
-    if url.scheme not in {"http", "https"} or not url.raw_host or not url.port:
+    is_web = url.scheme in {"http", "https"} and bool(url.port)
+    if not is_web or not _HOST.fullmatch(url.raw_host or ""):
         raise InvalidValue("target", "is no address such as https://shop.example.com/hooks", "url")
-    if "@" in url.raw_authority:
+    if _CREDENTIALS.match(text):
         raise InvalidValue("target", "must not carry credentials; give basic_auth instead", "credentials")
     return url
 

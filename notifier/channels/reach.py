@@ -18,6 +18,23 @@ _DENIED_V4 = (
 _GLOBAL_V6 = IPv6Network("2000::/3")
 _DENIED_V6 = (IPv6Network("2001::/23"), IPv6Network("2001:db8::/32"), IPv6Network("3fff::/20"))
 _NAT64 = IPv6Network("64:ff9b::/96")
+_ISATAP, _ISATAP_BITS = 0x0000_5EFE, 0xFCFF_FFFF  # RFC 5214, 6.1: the upper half of the interface id
+
+# What `allow_private` opens: addresses that a network of one's own is made of. Link-local and the rest stay shut.
+_PRIVATE: tuple[IPv4Network | IPv6Network, ...] = (
+    IPv4Network("10.0.0.0/8"),
+    IPv4Network("100.64.0.0/10"),
+    IPv4Network("127.0.0.0/8"),
+    IPv4Network("172.16.0.0/12"),
+    IPv4Network("192.168.0.0/16"),
+    IPv6Network("::1/128"),
+    IPv6Network("fc00::/7"),
+)
+# Clouds hand out credentials at these, in the midst of the networks above.
+_METADATA: frozenset[Ip] = frozenset(
+    {IPv4Address("100.100.100.200"), IPv6Address("fd00:ec2::254"), IPv6Address("fd20:ce::254")}
+)
+_PRIVATE_ZONES = (".internal", ".local", ".localdomain", ".home.arpa")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +72,13 @@ class Reach:
         """Return whether the operator named this host, or this host and port."""
         return (host, None) in self.hosts or (host, port) in self.hosts
 
-    def refusal_of_name(self, port: int, *, is_plain: bool) -> str | None:
+    def refusal_of_name(self, host: str, port: int, *, is_plain: bool) -> str | None:
         """Return what forbids a name whose addresses are not known yet; the rest is said on connecting."""
-        return None if self.depends_on_address else self._refusal_in_public(port, is_plain=is_plain)
+        if self.depends_on_address:
+            return None
+        if "." not in host or host.endswith(_PRIVATE_ZONES):
+            return "names a host of a private network"
+        return self._refusal_in_public(port, is_plain=is_plain)
 
     def refusal(self, address: str, port: int, *, is_plain: bool) -> str | None:
         """Return which rule forbids to connect to a literal address, or None; an unreadable one is forbidden."""
@@ -65,13 +86,15 @@ class Reach:
             ip = ip_address(address.partition("%")[0])
         except ValueError:
             return "is no IP address"
-        inner = _unwrapped(ip)
-        if any(each in network for each in (ip, inner) for network in self.networks):
+        if isinstance(ip, IPv6Address):
+            ip = ip.ipv4_mapped or ip  # the one wrapping that the kernel itself takes off
+        if any(ip in network for network in self.networks):
             return None
         if self.only_loopback:
-            return None if inner.is_loopback else "is not on this machine, and the sandbox calls nobody else"
+            return None if ip.is_loopback else "is not on this machine, and the sandbox calls nobody else"
         if not is_public(ip):
-            return None if self.allow_private else "leads to a private or reserved address"
+            is_opened = self.allow_private and _is_private(ip)
+            return None if is_opened else "leads to a private or reserved address"
         return self._refusal_in_public(port, is_plain=is_plain)
 
     def _refusal_in_public(self, port: int, *, is_plain: bool) -> str | None:
@@ -87,20 +110,21 @@ def is_public(ip: Ip) -> bool:
 
     Source: IANA special-purpose registries; stricter where Python's own reading is looser.
     """
-    ip = _unwrapped(ip)
-    if isinstance(ip, IPv6Address):
-        return ip in _GLOBAL_V6 and ip.is_global and not any(ip in each for each in _DENIED_V6)
-    is_ordinary = ip.is_global and not ip.is_multicast and not ip.is_reserved
-    return is_ordinary and not any(ip in each for each in _DENIED_V4)
-
-
-def _unwrapped(ip: Ip) -> Ip:
-    """Return the IPv4 address inside of a mapped, 6to4 or NAT64 one. Teredo is never public, so needs none."""
     if isinstance(ip, IPv4Address):
-        return ip
-    if ip in _NAT64:
-        return IPv4Address(int(ip) & 0xFFFF_FFFF)
-    return ip.ipv4_mapped or ip.sixtofour or ip
+        is_ordinary = ip.is_global and not ip.is_multicast and not ip.is_reserved
+        return is_ordinary and not any(ip in each for each in _DENIED_V4)
+    inner = IPv4Address(int(ip) & 0xFFFF_FFFF)
+    if ip.ipv4_mapped or ip in _NAT64:
+        return is_public(inner)
+    if int(ip) >> 32 & _ISATAP_BITS == _ISATAP and not is_public(inner):
+        return False
+    if ip.sixtofour:
+        return is_public(ip.sixtofour)
+    return ip in _GLOBAL_V6 and ip.is_global and not any(ip in each for each in _DENIED_V6)
+
+
+def _is_private(ip: Ip) -> bool:
+    return ip not in _METADATA and any(ip in network for network in _PRIVATE)
 
 
 def _host(text: str) -> Host:

@@ -1,18 +1,13 @@
 """Mails: what they say, how they thread, and what a server's refusal means."""
 
 import ssl
-from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 
 import msgspec
 import pytest
 from aiosmtpd.smtp import AuthResult
 from channel_builders import TEMPLATES, a_document, a_parcel, an_email
 from channel_sinks import MailSink
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,26 +150,6 @@ async def test_a_refused_password_is_our_own_fault():
     outcome = await send(sink, username="us", password_env="MAIL_PASSWORD")
     await sink.stop()
     assert (outcome.verdict, outcome.reason) == (Verdict.OWN_FAULT, Reason.OWN_FAULT)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.test")])
-    now = datetime.now(UTC)  # noqa: TID251 - the certificate is checked by the machine's own clock
-    made = (
-        x509.CertificateBuilder(
-            name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1)
-        )
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "mail.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 async def test_starttls_checks_the_certificate(certificate):
