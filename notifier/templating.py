@@ -14,6 +14,7 @@ import msgspec
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from notifier.domain.instant import to_ms
+from notifier.domain.juspay_body import juspay_body
 from notifier.errors import TemplateError
 
 MOST_CHARACTERS = 256 * 1024
@@ -26,6 +27,7 @@ _HERE = Path(__file__).parent
 _FILE = re.compile(r"(?P<name>.+?)(\.subject|\.body)?\.(json|txt|html)\.j2")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 # What a template's own expressions may raise on values it did not expect.
 _FAILURES = (
@@ -113,10 +115,13 @@ def to_json(value: object) -> str:
     """Return a value as compact JSON."""
     if isinstance(value, jinja2.Undefined):
         return str(value)  # raises, and names the missing variable
-    return msgspec.json.encode(value).decode()
+    return _ENCODER.encode(value).decode()
 
 
-FILTERS = {"money": money, "when": when, "epoch": epoch, "slack": slack, "header": header, "json": to_json}
+FILTERS = {
+    "money": money, "when": when, "epoch": epoch, "slack": slack, "header": header, "json": to_json,
+    "juspay": juspay_body,
+}  # fmt: skip
 """What templates may call besides Jinja's own filters; all of them pure."""
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from notifier.domain.delivery import DeliveryId, owed
-from notifier.domain.document import event_document, order_document
+from notifier.domain.document import Document, event_document, order_document
 from notifier.domain.event import DERIVED_SLUGS, Event
+from notifier.domain.juspay_names import owed_of
 from notifier.domain.snapshot import Snapshot, Subject
 from notifier.domain.subscription import Mode, Subscription
 from notifier.storage.contract import Transaction
@@ -45,28 +46,36 @@ async def tell(
         return 0
     order = order_document(watch.order_id, snapshot) if watch and snapshot else None
     tags = sorted(watch.tags) if watch else []
-    deliveries = []
-    for event, sequence in told:
-        document = event_document(event, sequence, order)
-        deliveries += [
-            NewDelivery(
-                delivery=owed(
-                    DeliveryId(new_id()),
-                    listener.state,
-                    now=now,
-                    expires_after_s=listener.expires_after_s or expires_after_s,
-                ),
-                account=account,
-                subscription=listener,
-                event=event,
-                watch_id=watch.id if watch else None,
-                may_collapse=listener.mode is Mode.LATEST and not _is_derived(event),
-            )
-            for listener in listeners
-            if not _is_about(event, listener) and listener.wants(event.type, event.order_key, tags, document)
-        ]
+    documents = [(event, event_document(event, sequence, order)) for event, sequence in told]
+    deliveries = [
+        NewDelivery(
+            delivery=owed(
+                DeliveryId(new_id()),
+                listener.state,
+                now=now,
+                expires_after_s=listener.expires_after_s or expires_after_s,
+            ),
+            account=account,
+            subscription=listener,
+            event=event,
+            watch_id=watch.id if watch else None,
+            may_collapse=listener.mode is Mode.LATEST and not _is_derived(event),
+        )
+        for listener in listeners
+        for event in owed_of(listener, _wanted(listener, documents, tags))
+    ]
     await tx.owe(deliveries, now=now, lanes=lanes)
     return len(deliveries)
+
+
+def _wanted(
+    listener: Subscription, documents: Sequence[tuple[Event, Document]], tags: Sequence[str]
+) -> list[Event]:
+    return [
+        event
+        for event, document in documents
+        if not _is_about(event, listener) and listener.wants(event.type, event.order_key, tags, document)
+    ]
 
 
 def _is_derived(event: Event) -> bool:

@@ -25,7 +25,11 @@ from support.builders import NOW, an_event
 _EVENTS, _RECEIVERS = "docs/events.md", "docs/receivers.md"
 _TYPES = "## Types of this version"
 _OF_STATUS = {"order", "txn", "refund", "offer", "mandate", "loan", "chargeback"}
-_SAMPLES = {"notifier/domain/document.py", "notifier/web/wishes.py"}
+_SAMPLES = {
+    "notifier/domain/document.py",
+    "notifier/domain/juspay_names.py",
+    "notifier/web/wishes.py",
+}
 """Where types stand that are shown and not told."""
 
 

@@ -183,7 +183,7 @@ def test_every_filter_is_explained():
 
 def test_the_parts_of_each_channel_are_those_of_its_shipped_template():
     shipped = {
-        folder.name: {file.name.removeprefix("default.").removesuffix(".j2") for file in folder.iterdir()}
+        folder.name: {file.name.partition(".")[2].removesuffix(".j2") for file in folder.iterdir()}
         for folder in (ROOT / "templates").iterdir()
     }
 

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -17,6 +18,9 @@ from notifier.domain.delivery import Outcome
 from notifier.errors import TemplateError
 from notifier.templating import Templates
 
+# A number stays as it is written: through a float it might lose digits.
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _MOST_BEHIND = 50  # ids; servers refuse header lines above 8 KiB
 
 
@@ -44,7 +48,7 @@ class WebhookChannel:
             self.name, template, event_type=document["type"], part="json", context=context
         )
         try:
-            return msgspec.json.encode(msgspec.json.decode(text))
+            return _ENCODER.encode(_DECODER.decode(text))
         except msgspec.DecodeError as error:
             name = f"{self.name}/{template or 'default'}.json.j2"
             raise TemplateError(f"{name} does not make JSON of {document['type']}: {error}") from None
