@@ -47,3 +47,15 @@ async def test_a_test_of_such_a_subscription_is_sent_in_its_shape(shop, world):
     await shop.call("POST", f"/v1/subscriptions/{made}/test")
     (got,) = await eventually(lambda: callbacks(world, "/juspay"), until=lambda seen: len(seen) == 1)
     assert (got.json()["event_name"], got.json()["content"]) == ("TEST_PING", {})
+
+
+async def test_a_cloud_event_says_what_the_event_says(shop, world):
+    await shop.subscribe("/cloud", "order.*", template="cloudevents")
+    world.sandbox.create("JP1", steps=())
+    await shop.register("JP1")
+    (got,) = await eventually(lambda: callbacks(world, "/cloud"), until=lambda seen: len(seen) == 1)
+    event = got.json()
+    assert got.verified
+    assert got.headers["content-type"] == "application/cloudevents+json"
+    assert (event["type"], event["subject"], event["id"]) == ("order.new", "JP1", got.headers["webhook-id"])
+    assert event["data"] == (await shop.items("/v1/events"))[0]["data"]

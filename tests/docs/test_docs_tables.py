@@ -192,6 +192,20 @@ def test_the_parts_of_each_channel_are_those_of_its_shipped_template():
     } == shipped
 
 
+def test_every_attribute_of_a_cloud_event_is_explained():
+    document = sample_event_document("order.charged")
+    context = {"event": document, "data": document["data"], "order": document["data"]["order"]}
+    made = Files().render("webhook", "cloudevents", event_type="order.charged", part="json", context=context)
+    rows = (
+        page(_TEMPLATES)
+        .partition("| attribute | of `cloudevents` holds |")[2]
+        .partition("\n\n")[0]
+        .splitlines()[2:]
+    )
+
+    assert [row.split("|")[1].strip().strip("`") for row in rows] == list(json.loads(made))
+
+
 def test_the_example_of_a_template_takes_the_place_of_the_shipped_one(tmp_path):
     (path,) = re.findall(r"^`my-templates/(\S+)`:$", page(_TEMPLATES), re.MULTILINE)
     (body,) = blocks(_TEMPLATES, "jinja")

@@ -21,6 +21,8 @@ from notifier.templating import Templates
 # A number stays as it is written: through a float it might lose digits.
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+# Bodies are frozen and templates change, so what a body is stands in the body.
+_CLOUD_EVENT = b'{"specversion":'
 _MOST_BEHIND = 50  # ids; servers refuse header lines above 8 KiB
 
 
@@ -74,7 +76,7 @@ class WebhookChannel:
 def _own_headers(parcel: Parcel) -> dict[str, str]:
     secrets = [secret.reveal() for secret in parcel.address.secrets]
     headers = {
-        "Content-Type": "application/json",
+        "Content-Type": f"application/{'cloudevents+' if parcel.body.startswith(_CLOUD_EVENT) else ''}json",
         "webhook-id": parcel.event_id,
         "webhook-timestamp": timestamp(parcel.now),
         "webhook-signature": sign(secrets, event_id=parcel.event_id, at=parcel.now, body=parcel.body),
