@@ -16,8 +16,7 @@ from notifier.web.fields import (
     Amount,
     Ascii,
     Currency,
-    HeaderName,
-    HeaderValue,
+    Headers,
     Instant,
     Limit,
     OrderName,
@@ -147,9 +146,7 @@ class SubscriptionMembers(Shape):
     schedule: Schedule | None = None
     expires_after_s: Seconds | None = None
     rate_per_s: Rate | None = None
-    headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=20)] | None = Field(
-        default=None, repr=False
-    )
+    headers: Headers | None = Field(default=None, repr=False)
     basic_auth: BasicAuth | None = Field(default=None, repr=False)
 
     def changes(self) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import msgspec
 from notifier.channels.answer import outcome_of, without
 from notifier.channels.contract import Address, Parcel
 from notifier.channels.egress import Egress
-from notifier.channels.webhook.headers import is_taken
 from notifier.channels.webhook.signature import sign, timestamp
 from notifier.clock import Clock
 from notifier.domain.delivery import Outcome
+from notifier.domain.headers import may_be_added
 from notifier.errors import TemplateError
 from notifier.templating import Templates
 
@@ -97,7 +97,7 @@ def _added_headers(address: Address) -> dict[str, str]:
     added = {
         name: value
         for name, value in address.headers.items()
-        if not is_taken(name) and name.lower() not in taken
+        if may_be_added(name) and name.lower() not in taken
     }
     return added | basic_auth
 
