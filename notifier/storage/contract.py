@@ -11,6 +11,7 @@ from typing import Protocol
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
 from notifier.domain.event import Event, EventId
+from notifier.domain.handed import HandedTemplate
 from notifier.domain.order import OrderKey, Source, WatchState
 from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import Subscription, SubscriptionId
@@ -323,8 +324,29 @@ class HealthStore(Protocol):
         """
 
 
+class TemplateStore(Protocol):
+    """Templates that were handed in over REST."""
+
+    async def handed_templates(self) -> list[HandedTemplate]:
+        """Return all of them, of every account."""
+
+    async def keep_template(self, template: HandedTemplate) -> None:
+        """Write a template, in place of the one of its account and name."""
+
+    async def drop_template(self, account: str, name: str) -> None:
+        """Forget a template, if it is there."""
+
+
 class Transaction(
-    WatchStore, LookStore, SnapshotStore, EventStore, SubscriptionStore, DeliveryStore, HealthStore, Protocol
+    WatchStore,
+    LookStore,
+    SnapshotStore,
+    EventStore,
+    SubscriptionStore,
+    DeliveryStore,
+    HealthStore,
+    TemplateStore,
+    Protocol,
 ):
     """Everything, inside one transaction."""
 

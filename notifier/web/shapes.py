@@ -201,6 +201,13 @@ class Held(Scoped):
     held: Annotated[str, Field(pattern=r"^(send|drop)\z")] = "send"
 
 
+class TemplateWish(Scoped):
+    """PUT /v1/templates/{name}."""
+
+    channel: Word
+    parts: Annotated[dict[str, Annotated[str, Field(max_length=65_536)]], Field(min_length=1, max_length=8)]
+
+
 class NewWatch(Scoped):
     """POST /v1/watches, and a line of the bulk call."""
 

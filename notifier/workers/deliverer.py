@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from notifier.channels.contract import Address, Channel, Parcel
+from notifier.channels.handed.cells import Cells
 from notifier.clock import Clock
 from notifier.domain.delivery import Delivery, Outcome, Reason, Verdict, advance, begun, expire
 from notifier.domain.subscription import SubscriptionId, SubscriptionState
@@ -26,6 +27,7 @@ from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import AttemptRecord, Claim, DueDelivery
 from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
+from notifier.workers.handed import HandedBodies
 from notifier.workers.lines import Claimed, DeliveryLimits, Lines, Rest
 
 _LARGEST_CLAIM = 500
@@ -51,8 +53,10 @@ class Deliverer:
         limits: DeliveryLimits,
         clock: Clock,
         metrics: Metrics,
+        handed: HandedBodies | None = None,
     ) -> None:
         self._storage = storage
+        self._handed = handed or HandedBodies({}, Cells(), metrics)
         self._channels = channels
         self._limits = limits
         self._clock = clock
@@ -81,6 +85,7 @@ class Deliverer:
         drained, self._stop = asyncio.Event(), stop
         # What an earlier run that failed had claimed comes due again when its leases run out.
         self._lines.clear()
+        self._handed.clear()
         self._recorder.forget()
         self._sending = 0
         async with asyncio.TaskGroup() as tasks:
@@ -101,7 +106,7 @@ class Deliverer:
     async def _turn(self, senders: asyncio.TaskGroup) -> None:
         """Claim what is due, or sleep until something is."""
         self._bell.clear()
-        busy = self._lines.busy()
+        busy = self._lines.busy() | self._handed.busy
         wait_s = _LONGEST_SLEEP_S if self._lines.is_full else await self._wait_s(busy)
         if wait_s > 0:
             await self._clock.wait(self._bell, wait_s)
@@ -110,6 +115,8 @@ class Deliverer:
         for each in claimed:
             self._lines.put(each)
         self._send_more(len(claimed), senders)
+        for rendering in self._handed.begun(self._bell):
+            senders.create_task(rendering, name="deliverer:render")
         if not claimed:
             # Due by its column, held back by its lane or its line: whatever ends next will wake us.
             await self._clock.wait(self._bell, 1.0)
@@ -132,7 +139,9 @@ class Deliverer:
             due = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
             self._is_more = len(due) == limit
             await self._close_past(tx, due, now)
-            wanted_due = [each for each in self._lines.within(due) if not self._is_past(each, now)]
+            wanted_due = self._handed.ready(
+                [each for each in self._lines.within(due) if not self._is_past(each, now)]
+            )
             bodies = bodies_of(wanted_due, self._channels, self._metrics)
             wanted = [
                 self._hold(each, body, now, token) for each, body in zip(wanted_due, bodies, strict=True)

@@ -59,3 +59,20 @@ async def test_a_cloud_event_says_what_the_event_says(shop, world):
     assert got.headers["content-type"] == "application/cloudevents+json"
     assert (event["type"], event["subject"], event["id"]) == ("order.new", "JP1", got.headers["webhook-id"])
     assert event["data"] == (await shop.items("/v1/events"))[0]["data"]
+
+
+async def test_a_template_that_was_handed_in_outlives_the_daemon(home, world):
+    home.settings = {"TEMPLATES__OVER_REST": "true"}
+    template = {"channel": "webhook", "parts": {"json": '{"said": {{ data.current | json }}}'}}
+    async with home.running() as shop:
+        await shop.call("PUT", "/v1/templates/mine", template, status=201)
+        await shop.subscribe("/mine", "order.*", template="mine")
+        order = world.sandbox.create("JP1", steps=())
+        await shop.register("JP1")
+        await eventually(lambda: callbacks(world, "/mine"), until=lambda seen: len(seen) == 1)
+    world.sandbox.force(order, status="CHARGED")
+    async with home.running():
+        got = await eventually(lambda: callbacks(world, "/mine"), until=lambda seen: len(seen) == 2)
+
+    assert [each.json() for each in got] == [{"said": "NEW"}, {"said": "CHARGED"}]
+    assert all(each.verified for each in got)

@@ -12,6 +12,7 @@ from channel_builders import TEMPLATES, a_document, a_webhook
 from notifier.channels.handed.cells import Cells, LimitExceeded
 from notifier.domain.handed import PARTS, HandedTemplate
 from notifier.errors import TemplateError
+from support.clock import settle
 
 
 @pytest.fixture
@@ -134,7 +135,8 @@ async def test_a_process_that_was_killed_is_replaced(cells):
 async def test_whoever_goes_away_meanwhile_leaves_no_process_in_the_middle(cells):
     await cells.render(a_template(), a_document())
     waiting = asyncio.create_task(cells.render(a_template(HOSTILE["an endless loop"]), a_document()))
-    await asyncio.sleep(0.05)
+    await settle(10)
+    assert cells._free.empty()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
