@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCK   := .ci/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test demo bench check fmt
+.PHONY: help setup run test demo bench check fmt schemas
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,3 +40,6 @@ check: setup ## linters, types, import contracts
 fmt: setup ## format and sort
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
+
+schemas: setup ## write docs/schemas anew
+	SCHEMAS=write $(BIN)/pytest -k what_is_made tests/docs/test_docs_schemas.py

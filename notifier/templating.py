@@ -14,6 +14,7 @@ import msgspec
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from notifier.domain.instant import to_ms
+from notifier.domain.juspay_body import juspay_body
 from notifier.errors import TemplateError
 
 MOST_CHARACTERS = 256 * 1024
@@ -26,6 +27,7 @@ _HERE = Path(__file__).parent
 _FILE = re.compile(r"(?P<name>.+?)(\.subject|\.body)?\.(json|txt|html)\.j2")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 # What a template's own expressions may raise on values it did not expect.
 _FAILURES = (
@@ -34,13 +36,16 @@ _FAILURES = (
 
 
 class Templates:
-    """Templates as files `<channel>/<name>.<part>.j2`; the operator's directory stands before the shipped one."""
+    """Templates as files `<channel>/<name>.<part>.j2`; the operator's directory stands before the shipped one.
 
-    def __init__(self, directory: Path | None = None) -> None:
+    `sources` are templates that are no files, by the path that they would have; they stand before both.
+    """
+
+    def __init__(self, directory: Path | None = None, *, sources: Mapping[str, str] | None = None) -> None:
         installed = _HERE / "_templates"
         shipped = installed if installed.is_dir() else _HERE.parent / "templates"
         self._directories = [directory, shipped] if directory else [shipped]
-        self._environment = _environment(self._directories, shipped)
+        self._environment = _environment(self._directories, shipped, sources or {})
         self._find = lru_cache(maxsize=1024)(self._look_up)
 
     def render(
@@ -113,17 +118,25 @@ def to_json(value: object) -> str:
     """Return a value as compact JSON."""
     if isinstance(value, jinja2.Undefined):
         return str(value)  # raises, and names the missing variable
-    return msgspec.json.encode(value).decode()
+    return _ENCODER.encode(value).decode()
 
 
-FILTERS = {"money": money, "when": when, "epoch": epoch, "slack": slack, "header": header, "json": to_json}
+FILTERS = {
+    "money": money, "when": when, "epoch": epoch, "slack": slack, "header": header, "json": to_json,
+    "juspay": juspay_body,
+}  # fmt: skip
 """What templates may call besides Jinja's own filters; all of them pure."""
 
 
-def _environment(directories: Iterable[Path], shipped: Path) -> ImmutableSandboxedEnvironment:
+def _environment(
+    directories: Iterable[Path], shipped: Path, sources: Mapping[str, str]
+) -> ImmutableSandboxedEnvironment:
     folder = jinja2.PrefixLoader({_SHIPPED_FOLDER: jinja2.FileSystemLoader(shipped)})
+    files = jinja2.FileSystemLoader(list(directories))
+    # A template needs a file's name, so that a failure in it can be placed.
+    given = jinja2.FunctionLoader(lambda name: (sources[name], name, None) if name in sources else None)
     environment = ImmutableSandboxedEnvironment(
-        loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(list(directories)), folder]),
+        loader=jinja2.ChoiceLoader([given, files, folder]),
         undefined=jinja2.StrictUndefined,
         autoescape=lambda name: name is not None and name.endswith(".html.j2"),
         auto_reload=False,

@@ -17,12 +17,14 @@ from notifier.app.supervision import Supervisor
 from notifier.app.support import supported
 from notifier.channels.catalogue import channels as all_channels
 from notifier.channels.contract import Channel
+from notifier.channels.handed.cells import Cells
 from notifier.channels.webhook import signature
 from notifier.clock import Clock
 from notifier.config.accounts import Account
 from notifier.config.model import Config
 from notifier.config.secret import Secret
 from notifier.domain.cadence import PollingPolicy
+from notifier.domain.handed import Shelf
 from notifier.domain.order import Source
 from notifier.metrics import Metrics
 from notifier.source.contract import StatusSource
@@ -40,6 +42,7 @@ from notifier.web.server import application, serving
 from notifier.web.services import Services
 from notifier.workers.contract import Worker
 from notifier.workers.deliverer import Deliverer
+from notifier.workers.handed import HandedBodies
 from notifier.workers.janitor import Janitor
 from notifier.workers.lines import DeliveryLimits
 from notifier.workers.poller import AccountLimits, Feed, Poller
@@ -76,16 +79,20 @@ async def assembled(
         stack.push_async_callback(storage.close)
         async with storage.writing() as tx:
             await tx.release_claims(now=clock.now())  # Their process is gone: the lock is ours.
+        templates = Templates(config.templates.directory)
         if channels is None:
-            channels = all_channels(config, Templates(config.templates.directory), clock)
+            channels = all_channels(config, templates, clock)
         for channel in channels.values():
             stack.push_async_callback(channel.close)
         accounts = {name: is_live(account) for name, account in config.accounts.items()}
         await synchronise(
             config, accounts, channels, storage, clock=clock, new_id=_new_id, new_secret=_new_secret
         )
+        shelf, cells = await _shelf(config, storage), Cells()
+        stack.push_async_callback(cells.close)
+        handed = HandedBodies(shelf, cells, metrics)
         workers = await _workers(
-            config, accounts, storage, channels, clock=clock, metrics=metrics, stack=stack
+            config, accounts, storage, channels, handed, clock=clock, metrics=metrics, stack=stack
         )
         supervisor = Supervisor(workers, clock=clock, metrics=metrics, grace_s=config.server.shutdown_grace_s)
         services = Services(
@@ -99,6 +106,9 @@ async def assembled(
             new_id=_new_id,
             new_secret=_new_secret,
             operator_key=config.server.api_key,
+            shelf=shelf,
+            cells=cells,
+            template_files=templates.names,
             openers={
                 name: partial(opened, keys=keys_of(name, account))
                 for name, account in config.accounts.items()
@@ -114,11 +124,20 @@ async def assembled(
         )
 
 
+async def _shelf(config: Config, storage: Storage) -> Shelf:
+    """Return the templates that were handed in; what was handed in before it was switched off stays unused."""
+    if not config.templates.over_rest:
+        return {}
+    async with storage.reading() as tx:
+        return {(each.account, each.name): each for each in await tx.handed_templates()}
+
+
 async def _workers(
     config: Config,
     accounts: Mapping[str, bool],
     storage: Storage,
     channels: Mapping[str, Channel],
+    handed: HandedBodies,
     *,
     clock: Clock,
     metrics: Metrics,
@@ -154,7 +173,13 @@ async def _workers(
     limits = delivery_limits(config, lanes)
     workers.append(
         Deliverer(
-            storage=storage, channels=channels, limits=limits, telling=telling, clock=clock, metrics=metrics
+            storage=storage,
+            channels=channels,
+            limits=limits,
+            telling=telling,
+            clock=clock,
+            metrics=metrics,
+            handed=handed,
         )
     )
     janitor = Janitor(

@@ -168,7 +168,8 @@ def _targets(
         problems += error.problems
     for name, table in config.subscriptions.items():
         known = templates.names(table.channel)
-        if table.template is not None and table.template not in known:
+        is_known = table.template is None or table.template in known or config.templates.over_rest
+        if not is_known:
             message = f"{table.template!r} is no template of {table.channel}; there are: {', '.join(known)}"
             problems.append(Problem(f"subscriptions.{name}.template", message, "template"))
     operators = config.operators

@@ -139,6 +139,7 @@ class Templates(Section):
     """Templates that stand before the shipped ones, file by file."""
 
     directory: Path | None = None
+    over_rest: bool = False
 
 
 class Logging(Section):

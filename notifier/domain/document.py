@@ -84,9 +84,9 @@ def _credit_members(snapshot: Snapshot) -> Document:
 def _order_members(order: Order, snapshot: Snapshot) -> Document:
     document: Document = {
         "id": order.upstream_id,
-        **{name: _plain(getattr(order, name)) for name in _AS_IT_IS},
+        **{name: _plain(getattr(order, name)) for name in SHOWN_AS_IS},
         **(order.kept or {}),
-        **{block: _block(order, names) for block, names in _BLOCKS.items()},
+        **{block: _block(order, names) for block, names in BLOCKS.items()},
         "txn_list": [_row(row) for row in snapshot.txns] or None,
         "refunds": [_row(row) for row in snapshot.refunds] or None,
         "offers": [_row(row) for row in snapshot.offers] or None,
@@ -95,8 +95,7 @@ def _order_members(order: Order, snapshot: Snapshot) -> Document:
     return _known(document)
 
 
-# Members of the order that the upstream keeps in blocks: its name there, and ours.
-_BLOCKS = {
+BLOCKS = {
     "txn_detail": {
         "status": "txn_status",
         "error_code": "txn_error_code",
@@ -125,8 +124,10 @@ _BLOCKS = {
         "recommended_action": "risk_recommended_action",
     },
 }
-_ELSEWHERE = {"kept", "upstream_id", *(name for names in _BLOCKS.values() for name in names.values())}
-_AS_IT_IS = [name for name in Order.__slots__ if name not in _ELSEWHERE]
+"""Members of the order that the upstream keeps in blocks: its name there, and ours."""
+_ELSEWHERE = {"kept", "upstream_id", *(name for names in BLOCKS.values() for name in names.values())}
+SHOWN_AS_IS = [name for name in Order.__slots__ if name not in _ELSEWHERE]
+"""Members of the order that stand under their own names."""
 
 
 def _block(order: Order, names: Mapping[str, str]) -> Document | None:
@@ -145,8 +146,7 @@ def _plain(value: Any) -> Any:
     return iso(value) if isinstance(value, datetime) else value
 
 
-# Where the upstream calls a member otherwise than we do.
-_WIRE_NAMES: dict[type[object], dict[str, str]] = {
+WIRE_NAMES: dict[type[object], dict[str, str]] = {
     Txn: {"id": "txn_id"},
     Refund: {"id": "unique_request_id", "gateway_refund_id": "id"},
     Offer: {"id": "offer_id"},
@@ -156,10 +156,11 @@ _WIRE_NAMES: dict[type[object], dict[str, str]] = {
     Credit: {},
     Loan: {"id": "txn_id", "intent_amount": "txn_intent_amount", "application_id": "epg_txn_id"},
 }
+"""Where the upstream calls a member otherwise than we do."""
 
 
 def _row(row: Txn | Refund | Offer | Benefit | Mandate | Chargeback | Credit | Loan) -> Document:
-    names = _WIRE_NAMES[type(row)]
+    names = WIRE_NAMES[type(row)]
     return _known({names.get(name, name): _plain(getattr(row, name)) for name in row.__slots__})
 
 
@@ -203,8 +204,7 @@ _BEFORE = {
 }
 _STAGES = {f"loan.{loan_slug(stage)}": stage for stage in LOAN_STAGES}
 
-# The types whose word is no status: member, before, after, and the status of the subject meanwhile.
-_DERIVED: dict[str, tuple[str, str | None, str, str | None]] = {
+DERIVED_STEPS: dict[str, tuple[str, str | None, str, str | None]] = {
     "order.retried": ("txn_id", f"{_TXN_ID}-1", f"{_TXN_ID}-2", "PENDING_VBV"),
     "order.late_success": ("status", "AUTHORIZATION_FAILED", "CHARGED", "CHARGED"),
     "order.amount_mismatch": ("amount", "500.00", "386.00", "CHARGED"),
@@ -222,6 +222,7 @@ _DERIVED: dict[str, tuple[str, str | None, str, str | None]] = {
     "source.refused": ("state", "ok", "refused", None),
     "source.recovered": ("state", "failing", "after 312 s", None),
 }
+"""The types whose word is no status: member, before, after, and the status of the subject meanwhile."""
 
 
 def sample_event_document(event_type: str) -> Document:
@@ -255,8 +256,8 @@ def sample_event_document(event_type: str) -> Document:
 
 
 def _sample_step(event_type: str, subject: Subject) -> tuple[str | None, str | None, str | None, str | None]:
-    if event_type in _DERIVED:
-        return _DERIVED[event_type]
+    if event_type in DERIVED_STEPS:
+        return DERIVED_STEPS[event_type]
     if subject in _SYSTEM:
         return None, None, None, None
     if event_type in _STAGES:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
 from notifier.domain.event import Event, EventId
+from notifier.domain.handed import HandedTemplate
 from notifier.domain.health import ListenerHealth, TargetHealth
 from notifier.domain.order import OrderKey, Source, WatchState
 from notifier.domain.snapshot import Snapshot
@@ -346,6 +347,19 @@ class HealthStore(Protocol):
         """
 
 
+class TemplateStore(Protocol):
+    """Templates that were handed in over REST."""
+
+    async def handed_templates(self) -> list[HandedTemplate]:
+        """Return all of them, of every account."""
+
+    async def keep_template(self, template: HandedTemplate) -> None:
+        """Write a template, in place of the one of its account and name."""
+
+    async def drop_template(self, account: str, name: str) -> None:
+        """Forget a template, if it is there."""
+
+
 class Transaction(
     WatchStore,
     LookStore,
@@ -355,6 +369,7 @@ class Transaction(
     DeliveryStore,
     ReceiverStore,
     HealthStore,
+    TemplateStore,
     Protocol,
 ):
     """Everything, inside one transaction."""

@@ -313,6 +313,15 @@ answers = _table(
     Index("idempotency_age", "created_at"),
 )
 
+templates = _table(
+    "templates",
+    Column("account", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("parts", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
 meta = _table(
     "meta",
     Column("name", Text, primary_key=True),

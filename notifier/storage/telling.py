@@ -1,13 +1,13 @@
 """Telling: events go into the log and are owed to whoever wants them, in the caller's own transaction (6.9)."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from notifier.domain.delivery import DeliveryId, owed
-from notifier.domain.document import event_document, order_document
+from notifier.domain.document import Document, event_document, order_document
 from notifier.domain.event import DERIVED_SLUGS, Event
+from notifier.domain.juspay_names import owed_of
 from notifier.domain.snapshot import Snapshot, Subject
 from notifier.domain.subscription import OPERATORS, Mode, Subscription, SubscriptionId
 from notifier.storage.contract import Transaction
@@ -48,40 +48,49 @@ async def tell(
         return 0
     order = order_document(watch.order_id, snapshot) if watch and snapshot else None
     tags = sorted(watch.tags) if watch else []
-    deliveries = []
-    for event, sequence in told:
-        document = event_document(event, sequence, order)
-        deliveries += [
-            NewDelivery(
-                delivery=owed(
-                    DeliveryId(new_id()),
-                    listener.state,
-                    now=now,
-                    expires_after_s=listener.expires_after_s or expires_after_s,
-                ),
-                account=account,
-                subscription=listener,
-                event=event,
-                watch_id=watch.id if watch else None,
-                may_collapse=listener.mode is Mode.LATEST and not _is_derived(event),
-            )
-            for listener in _who_wants(
-                event, [each for each in listeners if each.id != never_to], tags, document
-            )
-        ]
+    documents = [(event, event_document(event, sequence, order)) for event, sequence in told]
+    deliveries = [
+        NewDelivery(
+            delivery=owed(
+                DeliveryId(new_id()),
+                listener.state,
+                now=now,
+                expires_after_s=listener.expires_after_s or expires_after_s,
+            ),
+            account=account,
+            subscription=listener,
+            event=event,
+            watch_id=watch.id if watch else None,
+            may_collapse=listener.mode is Mode.LATEST and not _is_derived(event),
+        )
+        for listener, wanted in _who_wants(documents, listeners, tags, never_to)
+        for event in owed_of(listener, wanted)
+    ]
     await tx.owe(deliveries, now=now, lanes=lanes)
     return len(deliveries)
+
+
+def _who_wants(
+    documents: Sequence[tuple[Event, Document]],
+    listeners: Sequence[Subscription],
+    tags: Sequence[str],
+    never_to: SubscriptionId | None,
+) -> list[tuple[Subscription, list[Event]]]:
+    found = [
+        (listener, [event for event, document in documents if _wants(listener, event, tags, document)])
+        for listener in listeners
+        if listener.id != never_to
+    ]
+    if documents[0][0].subject is not Subject.SUBSCRIPTION:
+        return found
+    others = [(listener, wanted) for listener, wanted in found if wanted and listener.managed != OPERATORS]
+    return others or found
+
+
+def _wants(listener: Subscription, event: Event, tags: Sequence[str], document: Document) -> bool:
+    return listener.wants(event.type, event.order_key, tags, document)
 
 
 def _is_derived(event: Event) -> bool:
     subject, _, word = event.type.partition(".")
     return word in DERIVED_SLUGS.get(Subject(subject), ())
-
-
-def _who_wants(
-    event: Event, listeners: Sequence[Subscription], tags: Sequence[str], document: Mapping[str, Any]
-) -> list[Subscription]:
-    wanting = [each for each in listeners if each.wants(event.type, event.order_key, tags, document)]
-    if event.subject is not Subject.SUBSCRIPTION:
-        return wanting
-    return [each for each in wanting if each.managed != OPERATORS] or wanting

@@ -6,13 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
+from notifier.domain.headers import check_header_name, check_header_value, check_headers
 from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.order import parse_order_id
 from notifier.domain.subscription import check_pattern
 
 _LONGEST_S = timedelta(days=30).total_seconds()
-_SAFE_HEADER = re.compile(r"x-[a-z0-9-]{1,62}|authorization", re.IGNORECASE)
-_CHANGED_ON_THE_WAY = re.compile(r"x-(forwarded|real|http|original|rewrite)-.*", re.IGNORECASE)
 
 
 def _decimal_text(value: object) -> object:
@@ -33,10 +32,9 @@ def _milliseconds(at: datetime) -> datetime:
     return from_ms(to_ms(at))
 
 
-def _header_name(name: str) -> str:
-    if not _SAFE_HEADER.fullmatch(name) or _CHANGED_ON_THE_WAY.fullmatch(name):
-        raise ValueError("only headers named X-... (not those of proxies) and Authorization may be set")
-    return name
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    check_headers(headers)
+    return headers
 
 
 OrderName = Annotated[str, AfterValidator(parse_order_id)]
@@ -53,8 +51,9 @@ TemplateName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}\z")]
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_S)]
 Schedule = Annotated[tuple[Seconds, ...], Field(min_length=1, max_length=100)]
 Rate = Annotated[float, Field(gt=0, le=10_000)]
-HeaderName = Annotated[str, AfterValidator(_header_name)]
-HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?\z")]
+HeaderName = Annotated[str, AfterValidator(check_header_name)]
+HeaderValue = Annotated[str, AfterValidator(check_header_value)]
+Headers = Annotated[dict[HeaderName, HeaderValue], AfterValidator(_headers)]
 Path = Annotated[
     str,
     StringConstraints(max_length=200, pattern=r"^(id|type|timestamp|schema|livemode|data(\.[a-z0-9_]+)+)\z"),

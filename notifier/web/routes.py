@@ -3,7 +3,18 @@
 from aiohttp.web import StreamResponse
 
 from notifier.errors import NotFound
-from notifier.web import bulk, deliveries, events, health, hints, orders, page, subscriptions, watches
+from notifier.web import (
+    bulk,
+    deliveries,
+    events,
+    health,
+    hints,
+    orders,
+    page,
+    subscriptions,
+    templates,
+    watches,
+)
 from notifier.web.routing import ANY_TYPE, NDJSON_TYPES, Answer, Call, Handler, Route
 from notifier.web.shapes import (
     AccountQuery,
@@ -17,6 +28,7 @@ from notifier.web.shapes import (
     Scoped,
     SnapshotQuery,
     SubscriptionPatch,
+    TemplateWish,
     WatchPatch,
     WatchQuery,
 )
@@ -24,6 +36,7 @@ from notifier.web.shapes import (
 _WATCH = "/v1/watches/{order_id}"
 _ORDER = "/v1/orders/{order_id}"
 _HINTS = "/v1/hints/juspay"
+_TEMPLATE = "/v1/templates/{name}"
 _SUBSCRIPTION = "/v1/subscriptions/{id}"
 
 
@@ -60,6 +73,10 @@ ROUTES = (
     Route("POST", f"{_SUBSCRIPTION}/resume", subscriptions.resume, AccountQuery, Scoped),
     Route("POST", f"{_SUBSCRIPTION}/disable", subscriptions.disable, AccountQuery, Scoped),
     Route("POST", f"{_SUBSCRIPTION}/enable", subscriptions.enable, AccountQuery, Held),
+    Route("GET", "/v1/templates", templates.index, AccountQuery),
+    Route("GET", _TEMPLATE, templates.read, AccountQuery),
+    Route("PUT", _TEMPLATE, templates.put, AccountQuery, TemplateWish, success=(200, 201)),
+    Route("DELETE", _TEMPLATE, templates.remove, AccountQuery, success=(204,)),
     Route("GET", "/v1/events", events.index, EventQuery),
     Route("GET", "/v1/events/{id}", events.read, AccountQuery),
     Route("GET", "/v1/deliveries", deliveries.index, DeliveryQuery),

@@ -1,14 +1,16 @@
 """What the web is given to work with, all at once and by the one who starts it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from notifier.channels.contract import Channel
+from notifier.channels.handed.cells import Cells
 from notifier.clock import Clock
 from notifier.config.model import Config
 from notifier.config.secret import Secret
+from notifier.domain.handed import Shelf
 from notifier.metrics import Metrics
 from notifier.source.hint import Opener
 from notifier.storage.contract import Storage
@@ -33,6 +35,12 @@ class Services:
     """Return a fresh signing secret, `whsec_...`."""
     operator_key: Secret | None = None
     """The configured admin key; keys kept in storage count beside it."""
+    shelf: Shelf = field(default_factory=dict)
+    """Templates that were handed in over REST."""
+    cells: Cells = field(default_factory=Cells)
+    """Where these are rendered."""
+    template_files: Callable[[str], Collection[str]] = lambda _: ()
+    """Return the names that a channel has templates for in files."""
     openers: Mapping[str, Opener] = field(default_factory=dict)
     """By account, how its webhooks are opened where they come encrypted."""
 

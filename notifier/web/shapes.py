@@ -16,8 +16,7 @@ from notifier.web.fields import (
     Amount,
     Ascii,
     Currency,
-    HeaderName,
-    HeaderValue,
+    Headers,
     Instant,
     Limit,
     OrderName,
@@ -147,9 +146,7 @@ class SubscriptionMembers(Shape):
     schedule: Schedule | None = None
     expires_after_s: Seconds | None = None
     rate_per_s: Rate | None = None
-    headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=20)] | None = Field(
-        default=None, repr=False
-    )
+    headers: Headers | None = Field(default=None, repr=False)
     basic_auth: BasicAuth | None = Field(default=None, repr=False)
 
     def changes(self) -> dict[str, Any]:
@@ -202,6 +199,13 @@ class Held(Scoped):
     """POST /v1/subscriptions/{id}/enable: what becomes of what is owed."""
 
     held: Annotated[str, Field(pattern=r"^(send|drop)\z")] = "send"
+
+
+class TemplateWish(Scoped):
+    """PUT /v1/templates/{name}."""
+
+    channel: Word
+    parts: Annotated[dict[str, Annotated[str, Field(max_length=65_536)]], Field(min_length=1, max_length=8)]
 
 
 class NewWatch(Scoped):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from notifier.domain.document import sample_event_document
+from notifier.domain.handed import on_shelf
 from notifier.domain.order import OrderKey
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.errors import ChannelMisconfigured, InvalidValue, TemplateError
@@ -67,7 +68,8 @@ def _checked(services: Services, wish: Wish) -> Wish:
         raise InvalidValue(member, f"means nothing to channel {subscription.channel}", "unsupported")
     if secrets.basic_auth and any(name.lower() == "authorization" for name in secrets.headers):
         raise InvalidValue("headers", "Authorization stands beside basic_auth; keep one of them", "twice")
-    if subscription.template is not None:
+    handed = on_shelf(services.shelf, subscription.account, subscription.channel, subscription.template)
+    if subscription.template is not None and handed is None:
         try:
             channel.render(sample_event_document(_PREVIEWED), subscription.template)
         except TemplateError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 
 from notifier.channels.contract import Channel
-from notifier.domain.document import event_document, order_document
+from notifier.domain.document import Document, event_document, order_document
 from notifier.errors import TemplateError
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
@@ -33,18 +33,28 @@ def bodies_of(
     return bodies
 
 
-def _render(due: DueDelivery, channel: Channel, metrics: Metrics) -> bytes | None:
-    logged, subscription = due.logged, due.subscription
-    order = None
+def document_of(due: DueDelivery) -> Document:
+    """Return the event's document as this delivery tells it."""
+    logged, order = due.logged, None
     if logged.snapshot is not None and logged.event.order_id is not None:
         order = order_document(logged.event.order_id, logged.snapshot)
     document = event_document(logged.event, logged.sequence, order)
     if due.skipped:
         document["data"]["skipped"] = list(due.skipped)
+    return document
+
+
+def note_failure(due: DueDelivery, template: str | None, error: TemplateError, metrics: Metrics) -> None:
+    """Tell the operators of a template that failed when a message was made."""
+    log.error("template.failed", subscription=due.subscription.id, template=template, error=str(error))
+    metrics.loop_errors_total.labels("render").inc()
+
+
+def _render(due: DueDelivery, channel: Channel, metrics: Metrics) -> bytes | None:
+    document, subscription = document_of(due), due.subscription
     for template in dict.fromkeys((subscription.template, None, _DEFAULT, SHIPPED)):
         try:
             return channel.render(document, template)
         except TemplateError as error:
-            log.error("template.failed", subscription=subscription.id, template=template, error=str(error))
-            metrics.loop_errors_total.labels("render").inc()
+            note_failure(due, template, error, metrics)
     return None

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from notifier.channels.contract import Address, Channel, Parcel
+from notifier.channels.handed.cells import Cells
 from notifier.clock import Clock
 from notifier.domain.delivery import (
     Delivery,
@@ -35,6 +36,7 @@ from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import AttemptRecord, Claim, DueDelivery
 from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
+from notifier.workers.handed import HandedBodies
 from notifier.workers.lines import Claimed, DeliveryLimits, Lines, Rest
 from notifier.workers.news import tell_missed
 from notifier.workers.receivers import Receivers
@@ -64,8 +66,10 @@ class Deliverer:
         telling: Telling,
         clock: Clock,
         metrics: Metrics,
+        handed: HandedBodies | None = None,
     ) -> None:
         self._storage = storage
+        self._handed = handed or HandedBodies({}, Cells(), metrics)
         self._channels = channels
         self._limits = limits
         self._telling = telling
@@ -96,6 +100,7 @@ class Deliverer:
         drained, self._stop = asyncio.Event(), stop
         # What an earlier run that failed had claimed comes due again when its leases run out.
         self._lines.clear()
+        self._handed.clear()
         self._recorder.forget()
         self._sending = 0
         async with self._storage.reading() as tx:
@@ -119,7 +124,8 @@ class Deliverer:
         """Claim what is due, or sleep until something is."""
         self._bell.clear()
         self._present_edition()
-        busy = self._lines.busy() | self._receivers.resting(self._clock.now())
+        now = self._clock.now()
+        busy = self._lines.busy() | self._handed.busy | self._receivers.resting(now)
         wait_s = _LONGEST_SLEEP_S if self._lines.is_full else await self._wait_s(busy)
         if wait_s > 0:
             await self._clock.wait(self._bell, wait_s)
@@ -128,6 +134,8 @@ class Deliverer:
         for each in claimed:
             self._lines.put(each)
         self._send_more(len(claimed), senders)
+        for rendering in self._handed.begun(self._bell):
+            senders.create_task(rendering, name="deliverer:render")
         if not claimed and self._receivers.resting(self._clock.now()) <= busy:
             # Due by its column, held back by its lane or its line: whatever ends next will wake us.
             await self._clock.wait(self._bell, 1.0)
@@ -151,7 +159,8 @@ class Deliverer:
             self._is_more = len(due) == limit
             await self._close_past(tx, due, now)
             fitting = [each for each in self._lines.within(due) if not self._is_past(each, now)]
-            wanted_due = await self._receivers.admit(tx, fitting, now=now, until=self._lease_from(now))
+            ready = self._handed.ready(fitting)
+            wanted_due = await self._receivers.admit(tx, ready, now=now, until=self._lease_from(now))
             bodies = bodies_of(wanted_due, self._channels, self._metrics)
             wanted = [
                 self._hold(each, body, now, token) for each, body in zip(wanted_due, bodies, strict=True)

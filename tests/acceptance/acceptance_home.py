@@ -22,6 +22,7 @@ from notifier.config.load import load
 from notifier.metrics import Metrics
 from notifier.sandbox.receiver import Received
 from notifier.sandbox.serve import World
+from support.schemas import faults
 
 KEY = "operator-key"
 MASTER_KEY = b64encode(bytes(range(32))).decode()
@@ -227,8 +228,11 @@ class Home:
             http = await stack.enter_async_context(client())
             stop, abort = asyncio.Event(), asyncio.Event()
             working = asyncio.create_task(daemon.supervisor.run(stop, abort), name="workers")
+            shop = Shop(url=url, http=http, world=self.world, daemon=daemon)
             try:
-                yield Shop(url=url, http=http, world=self.world, daemon=daemon)
+                yield shop
+                events = (await shop.call("GET", "/v1/events?limit=500"))["items"]
+                assert [fault for event in events for fault in faults(event)] == []
             finally:
                 stop.set()
                 async with asyncio.timeout(PATIENCE_S):

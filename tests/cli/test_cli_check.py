@@ -26,7 +26,7 @@ def paths(ran) -> list[str]:
 async def test_the_shipped_configuration_is_in_order(cli):
     ran = await cli("check", "--config", str(Path(__file__).parents[2] / "config.toml"))
     assert (ran.status, ran.err) == (0, "")
-    assert "templates of webhook: default" in ran.out
+    assert "templates of webhook: cloudevents, default, juspay" in ran.out
 
 
 async def test_everything_wrong_is_told_at_once_each_with_its_path(cli):

@@ -38,7 +38,7 @@ class Daemon:
 
 @pytest.fixture
 async def daemon(tmp_path):
-    (tmp_path / "config.toml").write_text("[server]\nport = 0\n")
+    (tmp_path / "config.toml").write_text("[server]\nport = 0\n[templates]\nover_rest = true\n")
     environ = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "notifier", "run",

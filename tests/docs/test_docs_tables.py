@@ -9,6 +9,8 @@ import pytest
 from docs_kit import ROOT, blocks, code, modules, page, table, words
 
 from notifier.channels.context import Tone, context_of
+from notifier.channels.handed.cell import CPU_S, MEMORY_BYTES
+from notifier.channels.handed.cells import WALL_S
 from notifier.cli.failure import FAILED, INTERRUPTED, MISUSED
 from notifier.config.accounts import Account
 from notifier.config.model import Config, Delivery, Logging, Polling, Server, Storage, Templates
@@ -16,6 +18,7 @@ from notifier.config.told import Email, Slack
 from notifier.domain.cadence import Why
 from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.document import sample_event_document
+from notifier.domain.handed import PARTS
 from notifier.domain.health import News
 from notifier.domain.order import WatchState
 from notifier.domain.subscription import SubscriptionState
@@ -185,13 +188,37 @@ def test_every_filter_is_explained():
 
 def test_the_parts_of_each_channel_are_those_of_its_shipped_template():
     shipped = {
-        folder.name: {file.name.removeprefix("default.").removesuffix(".j2") for file in folder.iterdir()}
+        folder.name: {file.name.partition(".")[2].removesuffix(".j2") for file in folder.iterdir()}
         for folder in (ROOT / "templates").iterdir()
     }
 
     assert {
         row[0].strip("`"): set(code(row[1])) for row in table(_TEMPLATES, "## Channels and parts")
     } == shipped
+
+
+def test_the_limits_of_templates_over_rest_are_those_that_are_held():
+    text = page(_TEMPLATES).partition("## Templates over REST")[2].partition("\n## ")[0]
+
+    assert f"{CPU_S} s of processor time, {MEMORY_BYTES // 1024**2} MiB of memory" in text.replace("\n", " ")
+    assert f"it may take {WALL_S:.0f} s in all" in text.replace("\n", " ")
+    assert {row[0].strip("`"): set(code(row[1])) for row in table(_TEMPLATES, "## Channels and parts")} == {
+        channel: set(parts) for channel, parts in PARTS.items()
+    }
+
+
+def test_every_attribute_of_a_cloud_event_is_explained():
+    document = sample_event_document("order.charged")
+    context = {"event": document, "data": document["data"], "order": document["data"]["order"]}
+    made = Files().render("webhook", "cloudevents", event_type="order.charged", part="json", context=context)
+    rows = (
+        page(_TEMPLATES)
+        .partition("| attribute | of `cloudevents` holds |")[2]
+        .partition("\n\n")[0]
+        .splitlines()[2:]
+    )
+
+    assert [row.split("|")[1].strip().strip("`") for row in rows] == list(json.loads(made))
 
 
 def test_the_example_of_a_template_takes_the_place_of_the_shipped_one(tmp_path):

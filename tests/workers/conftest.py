@@ -21,6 +21,7 @@ from notifier.storage.engine import _READERS, open_storage
 from notifier.storage.records import Lanes, LoggedEvent, Registration, SubscriptionSecrets, Watch
 from notifier.workers.contract import Worker
 from notifier.workers.deliverer import Deliverer
+from notifier.workers.handed import HandedBodies
 from notifier.workers.lines import DeliveryLimits
 from notifier.workers.poller import AccountLimits, Feed, Poller
 from notifier.workers.recording import Recorder, Telling
@@ -42,6 +43,7 @@ class House:
     metrics: Metrics = field(default_factory=Metrics)
     policy: PollingPolicy = field(default_factory=PollingPolicy)
     lanes: Lanes = field(default_factory=Lanes)
+    handed: HandedBodies | None = None
 
     @property
     def telling(self) -> Telling:
@@ -84,6 +86,7 @@ class House:
             telling=self.telling,
             clock=self.clock,
             metrics=self.metrics,
+            handed=self.handed,
         )
 
     @asynccontextmanager

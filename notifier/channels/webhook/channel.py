@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -10,13 +11,18 @@ import msgspec
 from notifier.channels.answer import outcome_of, without
 from notifier.channels.contract import Address, Parcel
 from notifier.channels.egress import Egress
-from notifier.channels.webhook.headers import is_taken
 from notifier.channels.webhook.signature import sign, timestamp
 from notifier.clock import Clock
 from notifier.domain.delivery import Outcome
+from notifier.domain.headers import may_be_added
 from notifier.errors import TemplateError
 from notifier.templating import Templates
 
+# A number stays as it is written: through a float it might lose digits.
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+# Bodies are frozen and templates change, so what a body is stands in the body.
+_CLOUD_EVENT = b'{"specversion":'
 _MOST_BEHIND = 50  # ids; servers refuse header lines above 8 KiB
 
 
@@ -44,7 +50,7 @@ class WebhookChannel:
             self.name, template, event_type=document["type"], part="json", context=context
         )
         try:
-            return msgspec.json.encode(msgspec.json.decode(text))
+            return _ENCODER.encode(_DECODER.decode(text))
         except msgspec.DecodeError as error:
             name = f"{self.name}/{template or 'default'}.json.j2"
             raise TemplateError(f"{name} does not make JSON of {document['type']}: {error}") from None
@@ -70,7 +76,7 @@ class WebhookChannel:
 def _own_headers(parcel: Parcel) -> dict[str, str]:
     secrets = [secret.reveal() for secret in parcel.address.secrets]
     headers = {
-        "Content-Type": "application/json",
+        "Content-Type": f"application/{'cloudevents+' if parcel.body.startswith(_CLOUD_EVENT) else ''}json",
         "webhook-id": parcel.event_id,
         "webhook-timestamp": timestamp(parcel.now),
         "webhook-signature": sign(secrets, event_id=parcel.event_id, at=parcel.now, body=parcel.body),
@@ -91,7 +97,7 @@ def _added_headers(address: Address) -> dict[str, str]:
     added = {
         name: value
         for name, value in address.headers.items()
-        if not is_taken(name) and name.lower() not in taken
+        if may_be_added(name) and name.lower() not in taken
     }
     return added | basic_auth
 

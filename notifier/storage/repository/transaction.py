@@ -7,8 +7,20 @@ from notifier.storage.repository.outcomes import Outcomes
 from notifier.storage.repository.owing import Owing
 from notifier.storage.repository.receivers import Receivers
 from notifier.storage.repository.subscriptions import Subscriptions
+from notifier.storage.repository.templates import HandedTemplates
 from notifier.storage.repository.watches import Watches
 
 
-class Repository(Watches, Looks, Snapshots, Events, Subscriptions, Owing, Outcomes, Receivers, Health):
+class Repository(
+    Watches,
+    Looks,
+    Snapshots,
+    Events,
+    Subscriptions,
+    Owing,
+    Outcomes,
+    Receivers,
+    Health,
+    HandedTemplates,
+):
     """Everything that `notifier.storage.contract.Transaction` asks for."""

@@ -189,3 +189,15 @@ async def test_latest_never_collapses_derived_types(storage, at):
         "evt_old": "superseded",
         "evt_new": "pending",
     }
+
+
+async def test_whoever_speaks_as_the_upstream_does_is_owed_one_event_of_a_version(storage, at):
+    watch = await watched(storage)
+    await subscribed(storage, "juspay", template="juspay")
+    refund = event("b", type="refund.success", subject=Subject.REFUND, subject_id="R1")
+    late = event("c", type="order.stuck")
+    count = await telling(storage, watch, event("a"), refund, late, now=at(), snapshot_=snapshot())
+    async with storage.reading() as tx:
+        views, _ = await tx.deliveries("main")
+    assert count == 1
+    assert [(view.subscription_id, view.event_id) for view in views] == [("sub_juspay", "evt_a")]

@@ -2,6 +2,7 @@ import pytest
 from given import attempted, claimed, due, recorded, snapshot, states, subscribed, told, watched
 
 from notifier.domain.delivery import Verdict
+from notifier.domain.handed import HandedTemplate
 from notifier.domain.order import OrderKey, Source
 from notifier.errors import Conflict
 from notifier.storage.records import RememberedAnswer, SourceHealth, SourceState
@@ -106,3 +107,20 @@ async def test_pruning_takes_no_more_of_a_table_than_its_limit(storage, at):
         await tx.remove_subscription("main", "sub_hook", now=at())
     taken = [await prune(storage, before=at(10), now=at(10), limit=1) for _ in range(4)]
     assert taken == [2, 2, 2, 0]  # a delivery and its event
+
+
+async def test_templates_are_kept_by_account_and_name(storage, at):
+    def template(account, name, text, seconds):
+        return HandedTemplate(
+            account=account, name=name, channel="webhook", parts={"json": text}, updated_at=at(seconds)
+        )
+
+    one, other = template("main", "a", "1", 0), template("else", "a", "2", 1)
+    later = template("main", "a", "{{ 'ü' }}", 2)
+    async with storage.writing() as tx:
+        for each in (one, other, later, template("main", "b", "3", 3)):
+            await tx.keep_template(each)
+        await tx.drop_template("main", "b")
+        await tx.drop_template("main", "absent")
+    async with storage.reading() as tx:
+        assert await tx.handed_templates() == [other, later]
