@@ -15,6 +15,7 @@ from notifier.web.shapes import (
     NewSubscription,
     NewWatch,
     Scoped,
+    SecretRotation,
     SnapshotQuery,
     SubscriptionPatch,
     WatchPatch,
@@ -60,6 +61,9 @@ ROUTES = (
     Route("POST", f"{_SUBSCRIPTION}/resume", subscriptions.resume, AccountQuery, Scoped),
     Route("POST", f"{_SUBSCRIPTION}/disable", subscriptions.disable, AccountQuery, Scoped),
     Route("POST", f"{_SUBSCRIPTION}/enable", subscriptions.enable, AccountQuery, Held),
+    Route(
+        "POST", f"{_SUBSCRIPTION}/rotate-secret", subscriptions.rotate_secret, AccountQuery, SecretRotation
+    ),
     Route("GET", "/v1/events", events.index, EventQuery),
     Route("GET", "/v1/events/{id}", events.read, AccountQuery),
     Route("GET", "/v1/deliveries", deliveries.index, DeliveryQuery),
