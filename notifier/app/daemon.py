@@ -75,7 +75,10 @@ async def assembled(
     check_exposure(config)
     path = supported(config)
     async with AsyncExitStack() as stack:
-        storage = await open_storage(path, clock=clock, master_key=config.server.master_key)
+        server = config.server
+        storage = await open_storage(
+            path, clock=clock, master_key=server.master_key, next_master_key=server.next_master_key
+        )
         stack.push_async_callback(storage.close)
         async with storage.writing() as tx:
             await tx.release_claims(now=clock.now())  # Their process is gone: the lock is ours.

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,9 +28,9 @@ async def migrate(*, options: Common = COMMON) -> None:
     from notifier.clock import SystemClock
     from notifier.storage.engine import migrate as migrate_storage
 
-    _, path = _database(options)
+    _, path = configured(options)
     revision = await migrate_storage(path, clock=SystemClock())
-    _tell(
+    tell(
         {"database": str(path), "revision": revision},
         f"{safe(path)} is at revision {safe(revision)}",
         options,
@@ -42,7 +43,7 @@ async def status(*, options: Common = COMMON) -> None:
     from notifier.clock import SystemClock
     from notifier.storage.engine import status as storage_status
 
-    _, path = _database(options)
+    _, path = configured(options)
     found = await storage_status(path, clock=SystemClock())
     members = {"database": str(path), "revision": found.revision, "newest": found.newest}
     if options.json:
@@ -62,13 +63,13 @@ async def backup(file: Path, /, *, options: Common = COMMON) -> None:
     from notifier.clock import SystemClock
     from notifier.storage.engine import status as storage_status
 
-    _, path = _database(options)
+    _, path = configured(options)
     if await asyncio.to_thread(file.exists):
         raise Misuse(f"{file} exists already; name another file")
     clock, holder = SystemClock(), "notifier db backup"
     await storage_status(path, clock=clock, holder=holder)  # its last connection folds the log into the file
     size = await asyncio.to_thread(_copy, path, file, holder)
-    _tell({"backup": str(file), "bytes": size}, f"{safe(file)} holds {safe(path)}, {size} bytes", options)
+    tell({"backup": str(file), "bytes": size}, f"{safe(file)} holds {safe(path)}, {size} bytes", options)
 
 
 def _copy(path: Path, file: Path, holder: str) -> int:
@@ -96,13 +97,17 @@ async def prune(*, options: Common = COMMON) -> None:
     from notifier.clock import SystemClock
     from notifier.storage.engine import open_storage
 
-    config, path = _database(options)
+    config, path = configured(options)
     if not await asyncio.to_thread(path.exists):
         raise Failed(f"there is no database at {path}; `notifier run` makes one")
     clock = SystemClock()
     before = clock.now() - timedelta(days=config.storage.retention_days)
     storage = await open_storage(
-        path, clock=clock, master_key=config.server.master_key, holder="notifier db prune"
+        path,
+        clock=clock,
+        master_key=config.server.master_key,
+        next_master_key=config.server.next_master_key,
+        holder="notifier db prune",
     )
     total, gone = 0, 1
     try:
@@ -113,10 +118,14 @@ async def prune(*, options: Common = COMMON) -> None:
             total += gone
     finally:
         await storage.close()
-    _tell({"database": str(path), "deleted": total}, f"{total} rows deleted from {safe(path)}", options)
+    tell({"database": str(path), "deleted": total}, f"{total} rows deleted from {safe(path)}", options)
 
 
-def _database(options: Common) -> "tuple[Config, Path]":
+def configured(options: Common) -> "tuple[Config, Path]":
+    """Return the configuration and the database file that it names.
+
+    Raises: ConfigError; Misuse when it names no file.
+    """
     from notifier.cli.where import database_of
     from notifier.config.load import load
     from notifier.logs import configure
@@ -131,7 +140,8 @@ def _database(options: Common) -> "tuple[Config, Path]":
     return config, path
 
 
-def _tell(document: dict[str, str | int | None], text: str, options: Common) -> None:
+def tell(document: Mapping[str, object], text: str, options: Common) -> None:
+    """Say what was done, as a document or in a line."""
     if options.json:
         show_json(document)
     else:

@@ -12,6 +12,7 @@ from notifier.cli.check import check
 from notifier.cli.daemon import demo, run, sandbox
 from notifier.cli.database import db
 from notifier.cli.failure import FAILED, INTERRUPTED, lines_of, single, status_of
+from notifier.cli.keys import keys
 from notifier.cli.reading import deliveries, events, explain
 from notifier.cli.rendering import render
 from notifier.cli.subscription import subscription
@@ -28,7 +29,21 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for verb in (run, check, sandbox, demo, watch, subscription, explain, events, deliveries, render, verify, db):
+for verb in (
+    run,
+    check,
+    sandbox,
+    demo,
+    watch,
+    subscription,
+    explain,
+    events,
+    deliveries,
+    render,
+    verify,
+    db,
+    keys,
+):
     app.command(verb)
 
 

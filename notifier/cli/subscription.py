@@ -134,6 +134,31 @@ async def enable(
 
 
 @subscription.command
+async def rotate_secret(
+    subscription_id: str,
+    /,
+    *,
+    overlap_s: Annotated[float, Parameter(validator=validators.Number(gte=0))] = 86_400,
+    options: Remote = REMOTE,
+) -> None:
+    """Give a subscription another signing secret, shown this once; the old one signs along for a while.
+
+    :param overlap_s: For so many seconds, at most seven days; 0 ends every old one at once.
+    """
+    from notifier.cli.client import connected, path_of
+
+    async with connected(options) as client:
+        document = await client.post(
+            path_of("subscriptions", subscription_id, "rotate-secret"), {"overlap_s": overlap_s}
+        )
+    if options.json:
+        show_json(document)
+        return
+    show_members({name: document[name] for name in ("id", "secret", "old_secrets_until")})
+    note("[yellow]Keep the secret now: it is not shown again.[/]")
+
+
+@subscription.command
 async def remove(subscription_id: str, /, *, options: Remote = REMOTE) -> None:
     """Delete a subscription; what it is owed is cancelled."""
     from notifier.cli.client import connected, path_of

@@ -18,7 +18,7 @@ def verify(
     file: Annotated[Path, Parameter(validator=validators.Path(exists=True, dir_okay=False))],
     /,
     *,
-    secret: str,
+    secret: list[str],
     options: Common = COMMON,
 ) -> int:
     """Check a received callback and say why it fails; exit status 1 when it does.
@@ -27,7 +27,7 @@ def verify(
     {"headers": {…}, "body": "the body as text"}.
 
     :param file: What was received.
-    :param secret: The subscription's signing secret, whsec_….
+    :param secret: The subscription's signing secret, whsec_…; may be given again, one that fits is enough.
     """
     from notifier.channels.webhook import signature
     from notifier.clock import SystemClock
@@ -42,10 +42,14 @@ def verify(
     if options.json:
         show_json({"valid": reason is None, "reason": reason})
     elif reason is None:
-        say(f"[green]valid[/]: signed with this secret, and sent within {signature.TOLERANCE_S} s")
+        say(f"[green]valid[/]: signed with {_which(secret)}, and sent within {signature.TOLERANCE_S} s")
     else:
         say(f"[red]not valid[/]: {safe(reason)}")
     return 0 if reason is None else FAILED
+
+
+def _which(secrets: list[str]) -> str:
+    return "this secret" if len(secrets) == 1 else "one of these secrets"
 
 
 def received(raw: bytes) -> tuple[dict[str, str], bytes]:

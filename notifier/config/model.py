@@ -37,6 +37,18 @@ SCHEDULE = (
 """Sixteen further attempts, the last three days after the first."""
 
 
+_NEXT = "_NEW"
+
+
+def _check_master_key(text: str | None) -> None:
+    try:
+        is_sound = not text or len(b64decode(text, validate=True)) == MASTER_KEY_BYTES
+    except ValueError:
+        is_sound = False
+    if not is_sound:
+        raise ValueError("does not hold 32 bytes in base64; make one by: openssl rand -base64 32")
+
+
 class Server(Section):
     """Where REST and the dashboard listen, and the keys that guard them."""
 
@@ -52,14 +64,18 @@ class Server(Section):
     @field_validator("master_key_file", "master_key_env")
     @classmethod
     def _a_master_key_is_32_bytes(cls, named: Path | str | None, info: ValidationInfo) -> Path | str | None:
-        text = read_secret(named) if isinstance(named, Path) else environ_of(info.context).get(named or "")
-        try:
-            sound = not text or len(b64decode(text, validate=True)) == MASTER_KEY_BYTES
-        except ValueError:
-            sound = False
-        if not sound:
-            raise ValueError("does not hold 32 bytes in base64; make one by: openssl rand -base64 32")
+        if isinstance(named, Path):
+            _check_master_key(read_secret(named))
+        elif named:
+            environ = environ_of(info.context)
+            _check_master_key(environ.get(named))
+            _check_master_key(environ.get(f"{named}{_NEXT}"))
         return named
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Read the secrets, and the master key that a rotation puts in place of the present one."""
+        super().model_post_init(context)
+        self._keep("next_master_key", environ_of(context).get(self.next_master_key_env))
 
     @property
     def api_key(self) -> Secret | None:
@@ -70,6 +86,16 @@ class Server(Section):
     def master_key(self) -> Secret | None:
         """Base64 of the 32 bytes that seal stored secrets; None when the variable named is not set."""
         return self._secrets.get("master_key")
+
+    @property
+    def next_master_key_env(self) -> str:
+        """The variable of the key that a rotation puts in place of the present one."""
+        return f"{self.master_key_env}{_NEXT}"
+
+    @property
+    def next_master_key(self) -> Secret | None:
+        """That key; None when the variable is not set."""
+        return self._secrets.get("next_master_key")
 
     @property
     def is_loopback(self) -> bool:

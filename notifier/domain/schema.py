@@ -113,7 +113,9 @@ def type_schema(event_type: str) -> JsonSchema:
         data |= {"order_id": _TEXT, "subject_id": {"const": None}, "field": {"const": "state"}}
         data["current"] = {"const": event_type.partition(".")[2]}
     else:
-        data |= {"order_id": {"const": None}, "order": {"const": None}, "phase": {"const": None}}
+        data |= {"order": {"const": None}, "phase": {"const": None}}
+        if subject is not Subject.DELIVERY:  # which may speak of an order, by its id
+            data["order_id"] = {"const": None}
     return {
         "$schema": DIALECT,
         "title": event_type,

@@ -9,26 +9,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, insert, select
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from notifier.clock import Clock
 from notifier.config.secret import Secret
 from notifier.errors import Conflict, StorageError
 from notifier.storage.driver import opened
+from notifier.storage.keyring import Keyring, Rotation
 from notifier.storage.lock import RunLock
 from notifier.storage.migrations.running import HERE, revisions, upgrade
 from notifier.storage.records import Signals
 from notifier.storage.repository.transaction import Repository
-from notifier.storage.tables import meta
-from notifier.storage.vault import Vault, key_file_of, make_key_file, parse_master_key, read_key_file
+from notifier.storage.resealing import reseal
+from notifier.storage.vault import Vault
 
 _READERS = 4
 _BUSY_TIMEOUT_S = 5.0
 _WRITER_CACHE_KIB = 32_768
-_CHECK = "master_key_check"
-_CHECK_PLACE = f"meta:{_CHECK}:value"
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # NORMAL may lose the last commits with the power: an answer given, a claim
@@ -112,11 +111,17 @@ class SqlStorage:
 
 
 async def open_storage(
-    url: str | Path, *, clock: Clock, master_key: Secret | None = None, holder: str = "notifier run"
+    url: str | Path,
+    *,
+    clock: Clock,
+    master_key: Secret | None = None,
+    next_master_key: Secret | None = None,
+    holder: str = "notifier run",
 ) -> SqlStorage:
     """Open and migrate the database at "sqlite:FILE" (or a path), alone.
 
-    `master_key` is 32 bytes in base64; without one, SQLite keeps its own in `FILE.key`.
+    `master_key` is 32 bytes in base64; without one, SQLite keeps its own in `FILE.key`. `next_master_key` opens it,
+    too, once a rotation has put it in its place.
     Raises: StorageLocked, SchemaMismatch, StorageError.
     """
     path = _path(url)
@@ -130,7 +135,7 @@ async def open_storage(
         try:
             async with writer.begin() as connection:
                 await connection.run_sync(upgrade)
-                vault = await _vault(connection, path, master_key)
+                vault = await Keyring(path, master_key, next_master_key).opened(connection)
         except SQLAlchemyError as error:
             raise StorageError(f"cannot open {path}: {_said(error)}") from error
         stack.pop_all()
@@ -144,7 +149,7 @@ async def migrate(
 
     Raises: StorageLocked, SchemaMismatch, StorageError.
     """
-    async with _alone(_path(url), clock, holder) as connection:
+    async with _alone(_path(url), clock, holder) as engine, engine.begin() as connection:
         await connection.run_sync(upgrade, scripts)
         revision, _ = await connection.run_sync(revisions, scripts)
         return revision
@@ -158,20 +163,45 @@ async def status(url: str | Path, *, clock: Clock, holder: str = "notifier db st
     path = _path(url)
     if not path.exists():
         raise StorageError(f"there is no database at {path}; `notifier run` makes one")
-    async with _alone(path, clock, holder) as connection:
+    async with _alone(path, clock, holder) as engine, engine.begin() as connection:
         revision, newest = await connection.run_sync(revisions)
         repository = Repository(connection, vault=Vault(bytes(32)), clock=clock)
         counts = await repository.counts() if revision == newest else {}
         return Status(revision=revision, newest=newest, counts=counts)
 
 
+async def rotate_master(
+    url: str | Path,
+    *,
+    clock: Clock,
+    master_key: Secret | None = None,
+    next_master_key: Secret | None = None,
+    holder: str = "notifier keys rotate-master",
+) -> Rotation:
+    """Seal everything anew, in one transaction, under the next key, or one that is made and kept in `FILE.key`.
+
+    Whatever instant a crash chooses, the next opening finds a key that fits. Raises: StorageLocked, SchemaMismatch,
+    StorageError.
+    """
+    path = _path(url)
+    if not path.exists():
+        raise StorageError(f"there is no database at {path}; `notifier run` makes one")
+    keyring = Keyring(path, master_key, next_master_key)
+    async with _alone(path, clock, holder) as engine:
+        async with engine.begin() as connection:
+            await connection.run_sync(upgrade)
+            old = await keyring.opened(connection)
+            new = keyring.prepared()
+            sealed = await reseal(connection, old=old, new=new) if new.key_id != old.key_id else 0
+        return keyring.rotated(old, sealed)
+
+
 @asynccontextmanager
-async def _alone(path: Path, clock: Clock, holder: str) -> AsyncIterator[AsyncConnection]:
+async def _alone(path: Path, clock: Clock, holder: str) -> AsyncIterator[AsyncEngine]:
     lock = _locked(path, clock, holder)
     engine = _engine(path, read_only=False)
     try:
-        async with engine.begin() as connection:
-            yield connection
+        yield engine
     except SQLAlchemyError as error:
         raise StorageError(f"cannot use {path}: {_said(error)}") from error
     finally:
@@ -233,28 +263,6 @@ def _run(connection: Any, statements: Sequence[str]) -> None:
     for statement in statements:
         cursor.execute(statement)
     cursor.close()
-
-
-async def _vault(connection: AsyncConnection, path: Path, master_key: Secret | None) -> Vault:
-    """Return the vault of a database, which remembers with a sealed word under which key it was made."""
-    check = await connection.scalar(select(meta.c.value).where(meta.c.name == _CHECK))
-    vault = Vault(_master_key(path, master_key, is_new=check is None))
-    if check is None:
-        row = {"name": _CHECK, "value": vault.seal(b"open", _CHECK_PLACE)}
-        await connection.execute(insert(meta), row)
-    else:
-        vault.unseal(check, _CHECK_PLACE)
-    return vault
-
-
-def _master_key(path: Path, master_key: Secret | None, *, is_new: bool) -> bytes:
-    if master_key is not None:
-        return parse_master_key(master_key)
-    key_file = key_file_of(path)
-    key = read_key_file(key_file)
-    if key is None and not is_new:
-        raise StorageError(f"the master key {key_file} is gone; put it back, or set NOTIFIER_MASTER_KEY")
-    return key or make_key_file(key_file)
 
 
 def _said(error: SQLAlchemyError) -> str:

@@ -2,10 +2,10 @@
 
 import asyncio
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from msgspec import Struct
 
@@ -13,9 +13,14 @@ from notifier.config.secret import Secret
 from notifier.domain.cadence import Deadlines, Why
 from notifier.domain.delivery import Delivery, DeliveryId, Reason
 from notifier.domain.event import Event, EventId, Expectation
+from notifier.domain.instant import iso, seconds
 from notifier.domain.order import OrderId, OrderKey, Phase, Source, WatchState
 from notifier.domain.snapshot import Reader, Snapshot
 from notifier.domain.subscription import Subscription, SubscriptionId
+from notifier.errors import Conflict
+
+MOST_LIVE_SECRETS = 5
+"""Signing secrets of one subscription at once; each is a signature in a header of every attempt."""
 
 
 class Initial(StrEnum):
@@ -154,13 +159,47 @@ class LoggedEvent(Struct, frozen=True, kw_only=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OldSecret:
+    """A signing secret that was rotated out; it signs beside the present one until its end."""
+
+    secret: Secret
+    until_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionSecrets:
     """The part of a subscription that is sealed at rest; write-only for users."""
 
     target: Secret
     signing: tuple[Secret, ...] = ()
+    old: tuple[OldSecret, ...] = ()
+    """What signed before a rotation, newest first."""
     headers: dict[str, str] = field(default_factory=dict)
     basic_auth: Secret | None = None
+
+    def live(self, now: datetime) -> tuple[Secret, ...]:
+        """Return every secret that signs at this instant, newest first."""
+        if not self.old:
+            return self.signing
+        return self.signing + tuple(each.secret for each in self.old if now < each.until_at)
+
+    def rotated(self, fresh: Secret, *, now: datetime, overlap_s: float) -> Self:
+        """Return the secrets with a fresh one; the present one signs along for the overlap.
+
+        Those rotated out before keep the end they were given, but an overlap of 0 ends every old one at once.
+        Raises: Conflict when too many would be live.
+        """
+        if not overlap_s:
+            return replace(self, signing=(fresh,), old=())
+        kept = tuple(each for each in self.old if now < each.until_at)
+        if len(self.signing) + len(kept) >= MOST_LIVE_SECRETS:
+            first = iso(min(each.until_at for each in kept))
+            raise Conflict(
+                f"{MOST_LIVE_SECRETS} signing secrets are live already; wait until the first of them ends at"
+                f" {first}, or end all the old ones at once by overlap_s 0"
+            )
+        leaving = tuple(OldSecret(secret=each, until_at=now + seconds(overlap_s)) for each in self.signing)
+        return replace(self, signing=(fresh,), old=leaving + kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,18 +4,14 @@ import base64
 import binascii
 import hashlib
 import os
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from notifier.config.secret import Secret
 from notifier.errors import StorageError
-from notifier.logs import get_logger
 
-_log = get_logger(__name__)
-
-_KEY_BYTES = 32
+KEY_BYTES = 32
 _ID_BYTES = 4
 _NONCE_BYTES = 12
 
@@ -27,6 +23,15 @@ class Vault:
         self._cipher = AESGCM(key)
         self._key_id = hashlib.sha256(b"key id:" + key).digest()[:_ID_BYTES]
 
+    @property
+    def key_id(self) -> str:
+        """Eight hexadecimal digits that tell keys apart and give nothing away."""
+        return self._key_id.hex()
+
+    def has_sealed(self, sealed: bytes) -> bool:
+        """Return whether the bytes say that they are sealed under this key."""
+        return sealed[:_ID_BYTES] == self._key_id
+
     def seal(self, clear: bytes, place: str) -> bytes:
         """Return key id, nonce and sealed bytes; `place` is "table:row:column"."""
         nonce = os.urandom(_NONCE_BYTES)
@@ -37,9 +42,10 @@ class Vault:
 
         Raises: StorageError when the key is another one, or the bytes are not those sealed here.
         """
-        if sealed[:_ID_BYTES] != self._key_id:
+        if not self.has_sealed(sealed):
             raise StorageError(
-                f"{place} is sealed under another master key; give the key this database was made with"
+                f"{place} is sealed under another master key ({sealed[:_ID_BYTES].hex()}, not {self.key_id});"
+                " give the key this database was last used with"
             )
         nonce = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
         try:
@@ -57,42 +63,8 @@ def parse_master_key(text: Secret) -> bytes:
         key = base64.b64decode(text.reveal().strip(), validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if len(key) != _KEY_BYTES:
+    if len(key) != KEY_BYTES:
         raise StorageError(
             "the master key is not 32 bytes in base64; make one with `openssl rand -base64 32`"
         )
-    return key
-
-
-def key_file_of(database: Path) -> Path:
-    """Return where SQLite's own master key lies: beside the database."""
-    return database.with_name(database.name + ".key")
-
-
-def read_key_file(path: Path) -> bytes | None:
-    """Return the key in the file, or None when there is no file.
-
-    Raises: StorageError when it cannot be read or holds no key.
-    """
-    try:
-        return parse_master_key(Secret(path.read_text(encoding="ascii")))
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StorageError(f"cannot read the master key in {path}: {type(error).__name__}") from error
-
-
-def make_key_file(path: Path) -> bytes:
-    """Write a new key that only its owner may read, and warn: who has the file can open the secrets."""
-    key = os.urandom(_KEY_BYTES)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(base64.b64encode(key).decode() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    _log.warning(
-        "vault.master_file_made",
-        path=str(path),
-        advice="keep it apart from backups, or set NOTIFIER_MASTER_KEY",
-    )
     return key

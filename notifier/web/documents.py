@@ -77,7 +77,11 @@ def snapshot_document(watch: Watch, stored: StoredSnapshot) -> Document:
 
 
 def subscription_document(
-    subscription: Subscription, secrets: SubscriptionSecrets, channels: Mapping[str, Channel]
+    subscription: Subscription,
+    secrets: SubscriptionSecrets,
+    channels: Mapping[str, Channel],
+    *,
+    now: datetime,
 ) -> Document:
     """Return a subscription as it reads: names of headers without values, targets as their channel shows them."""
     channel = channels.get(subscription.channel)
@@ -99,6 +103,7 @@ def subscription_document(
         "rate_per_s": subscription.rate_per_s,
         "headers": dict.fromkeys(secrets.headers, MASK),
         "basic_auth": {"username": MASK, "password": MASK} if secrets.basic_auth else None,
+        "old_secrets_until": [instant(each.until_at) for each in secrets.old if now < each.until_at],
         "state": subscription.state,
         "order_id": subscription.order_key,
         "managed": subscription.managed,

@@ -26,6 +26,7 @@ from notifier.web.shapes import (
     NewSubscription,
     NewWatch,
     Scoped,
+    SecretRotation,
     SnapshotQuery,
     SubscriptionPatch,
     TemplateWish,
@@ -73,6 +74,9 @@ ROUTES = (
     Route("POST", f"{_SUBSCRIPTION}/resume", subscriptions.resume, AccountQuery, Scoped),
     Route("POST", f"{_SUBSCRIPTION}/disable", subscriptions.disable, AccountQuery, Scoped),
     Route("POST", f"{_SUBSCRIPTION}/enable", subscriptions.enable, AccountQuery, Held),
+    Route(
+        "POST", f"{_SUBSCRIPTION}/rotate-secret", subscriptions.rotate_secret, AccountQuery, SecretRotation
+    ),
     Route("GET", "/v1/templates", templates.index, AccountQuery),
     Route("GET", _TEMPLATE, templates.read, AccountQuery),
     Route("PUT", _TEMPLATE, templates.put, AccountQuery, TemplateWish, success=(200, 201)),

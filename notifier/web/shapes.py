@@ -20,6 +20,7 @@ from notifier.web.fields import (
     Instant,
     Limit,
     OrderName,
+    Overlap,
     Path,
     Patterns,
     Rate,
@@ -193,6 +194,12 @@ class NewSubscription(SubscriptionWish, Scoped):
 
 class SubscriptionPatch(SubscriptionMembers, Scoped):
     """PATCH /v1/subscriptions/{id}; members left out stay."""
+
+
+class SecretRotation(Scoped):
+    """POST /v1/subscriptions/{id}/rotate-secret: for how long the old secret signs along."""
+
+    overlap_s: Overlap = 86_400
 
 
 class Held(Scoped):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from notifier.domain.document import Document
 from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
 from notifier.errors import Conflict
 from notifier.storage.contract import Transaction
@@ -10,7 +11,7 @@ from notifier.web.idempotency import once
 from notifier.web.paging import page, text_of
 from notifier.web.ping import owe_ping
 from notifier.web.routing import Answer, Call
-from notifier.web.shapes import Held, ListQuery, NewSubscription, SubscriptionPatch
+from notifier.web.shapes import Held, ListQuery, NewSubscription, SecretRotation, SubscriptionPatch
 from notifier.web.wishes import Wish, amended, wished
 
 _LIST = "subscriptions"
@@ -23,7 +24,7 @@ async def create(call: Call) -> Answer:
 
     async def work(tx: Transaction) -> Answer:
         await tx.add_subscription(wish.subscription, wish.secrets, now=call.services.clock.now())
-        document = subscription_document(wish.subscription, wish.secrets, call.services.channels)
+        document = _document(call, wish)
         shown = {"secret": wish.secrets.signing[0].reveal()} if wish.secrets.signing else {}
         return Answer(status=201, body=document, once=shown)
 
@@ -43,7 +44,7 @@ async def index(call: Call) -> Answer:
             wishes,
             query.limit,
             position=lambda wish: wish.subscription.id,
-            show=lambda wish: subscription_document(wish.subscription, wish.secrets, call.services.channels),
+            show=lambda wish: _document(call, wish),
         )
     )
 
@@ -67,9 +68,7 @@ async def amend(call: Call) -> Answer:
             changed.secrets if is_sealed_part_new else None,
             now=call.services.clock.now(),
         )
-        return Answer(
-            body=subscription_document(changed.subscription, changed.secrets, call.services.channels)
-        )
+        return Answer(body=_document(call, changed))
 
 
 async def remove(call: Call) -> Answer:
@@ -121,6 +120,26 @@ async def enable(call: Call) -> Answer:
     return await once(call, work)
 
 
+async def rotate_secret(call: Call) -> Answer:
+    """Give it another signing secret, shown this once; the old one signs along until its overlap ends."""
+    body: SecretRotation = call.body
+
+    async def work(tx: Transaction) -> Answer:
+        subscription = _own(await _found(call, tx))
+        channel = call.services.channels.get(subscription.channel)
+        if channel is None or not channel.signs:
+            raise Conflict(
+                f"subscription {subscription.id} has no signing secret: channel {subscription.channel} signs nothing"
+            )
+        fresh, now = call.services.new_secret(), call.services.clock.now()
+        present = await tx.secrets(subscription.id)
+        secrets = present.rotated(fresh, now=now, overlap_s=body.overlap_s)
+        await tx.amend_subscription(subscription, secrets, now=now)
+        return Answer(body=_document(call, Wish(subscription, secrets)), once={"secret": fresh.reveal()})
+
+    return await once(call, work)
+
+
 async def _move(call: Call, tx: Transaction, state: SubscriptionState) -> Answer:
     subscription = _own(await _found(call, tx))
     is_disabled = subscription.state is SubscriptionState.DISABLED
@@ -141,8 +160,12 @@ async def _found(call: Call, tx: Transaction) -> Subscription:
 
 
 async def _shown(call: Call, tx: Transaction, subscription: Subscription) -> Answer:
-    secrets = await tx.secrets(subscription.id)
-    return Answer(body=subscription_document(subscription, secrets, call.services.channels))
+    return Answer(body=_document(call, Wish(subscription, await tx.secrets(subscription.id))))
+
+
+def _document(call: Call, wish: Wish) -> Document:
+    services = call.services
+    return subscription_document(wish.subscription, wish.secrets, services.channels, now=services.clock.now())
 
 
 def _own(subscription: Subscription) -> Subscription:

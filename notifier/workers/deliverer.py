@@ -347,7 +347,7 @@ class Deliverer:
             now=now,
             address=Address(
                 target=secrets.target,
-                secrets=secrets.signing,
+                secrets=secrets.live(now),
                 headers=secrets.headers,
                 basic_auth=secrets.basic_auth,
             ),

@@ -41,6 +41,26 @@ async def test_a_paused_subscription_holds_and_on_resuming_gets_all_in_order(sho
     assert all(each.verified and "notifier-behind" not in each.headers for each in got)
 
 
+async def test_during_a_rotation_a_receiver_verifies_by_the_old_secret_and_by_the_new_one(shop, world):
+    rotated = await shop.subscribe("/rotated", "order.*")
+    path = f"/v1/subscriptions/{rotated}/rotate-secret"
+    old = world.receiver.secrets["/rotated"]
+    new = (await shop.call("POST", path, {"overlap_s": 600}))["secret"]
+    await lives(shop, world, "JP1", until="NEW")
+    await shop.told("order.new", path="/rotated")
+    world.receiver.secrets["/rotated"] = new
+    await lives(shop, world, "JP2", until="NEW")
+    await shop.all_delivered()
+    world.receiver.secrets["/rotated"] = old
+    await shop.call("POST", path, {"overlap_s": 0})
+    await lives(shop, world, "JP3", until="NEW")
+    await shop.all_delivered()
+
+    got = [each for each in world.receiver.callbacks if each.path == "/rotated"]
+    assert [each.verified for each in got] == [True, True, False]
+    assert [each.headers["webhook-signature"].count("v1,") for each in got] == [2, 2, 1]
+
+
 async def test_a_deleted_subscription_is_owed_nothing_and_hears_nothing_more(shop, world):
     deleted = await shop.subscribe("/deleted", "order.*")
     await shop.subscribe("/other", "order.*")

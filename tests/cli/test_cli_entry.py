@@ -37,7 +37,7 @@ def test_help_imports_nothing_heavy():
     )
     assert ran.stdout.splitlines()[-1] == "[] 0"
     for verb in ("run", "check", "sandbox", "watch", "subscription", "explain", "events", "deliveries", "render",
-                 "verify", "db", "demo"):  # fmt: skip
+                 "verify", "db", "keys", "demo"):  # fmt: skip
         assert f" {verb} " in ran.stdout
 
 

@@ -149,6 +149,24 @@ async def test_a_subscription_is_paused_resumed_disabled_enabled_tested_and_remo
     assert (await cli("subscription", "show", made)).status == 1
 
 
+async def test_a_secret_is_rotated_and_shown_once(cli, url):
+    made = (await cli(*HOOK, "--json")).json
+    rotated = (await cli("subscription", "rotate-secret", made["id"], "--overlap-s", "60", "--json")).json
+    assert rotated["secret"] not in ("", made["secret"])
+    assert rotated["old_secrets_until"] == ["2026-03-02T06:16:00.000Z"]
+    people = await cli("subscription", "rotate-secret", made["id"])
+    assert "whsec_" in people.out
+    assert "2026-03-03T06:15:00.000Z" in people.out
+    assert "not shown again" in people.err
+    assert "whsec_" not in (await cli("subscription", "show", made["id"])).out
+
+
+@pytest.mark.parametrize("overlap_s", ["-1", "604801", "soon"])
+async def test_an_overlap_out_of_bounds_is_wrong_use(cli, url, overlap_s):
+    made = (await cli(*HOOK, "--json")).json
+    assert (await cli("subscription", "rotate-secret", made["id"], "--overlap-s", overlap_s)).status == 2
+
+
 async def test_members_without_an_option_come_from_a_file(cli, url, tmp_path):
     body = {
         "channel": "webhook",

@@ -133,6 +133,16 @@ def test_the_servers_keys_are_read_from_the_variables_named_by_default(tmp_path)
     server = loaded(tmp_path, "", NOTIFIER_API_KEY=HUSH, NOTIFIER_MASTER_KEY=master).server
 
     assert (server.api_key, server.master_key) == (Secret(HUSH), Secret(master))
+    assert server.next_master_key is None
+
+
+def test_the_next_master_key_stands_in_the_variable_of_the_present_one_with_new_at_its_end(tmp_path):
+    key = b64encode(bytes(32)).decode()
+    assert loaded(tmp_path, "", NOTIFIER_MASTER_KEY_NEW=key).server.next_master_key == Secret(key)
+    elsewhere = '[server]\nmaster_key_env = "VAULT_KEY"\n'
+    assert loaded(tmp_path, elsewhere, VAULT_KEY_NEW=key).server.next_master_key == Secret(key)
+    with pytest.raises(ConfigError, match=r"server\.master_key_env: does not hold 32 bytes"):
+        loaded(tmp_path, "", NOTIFIER_MASTER_KEY_NEW="short")
 
 
 def test_the_servers_keys_may_be_unset(tmp_path):

@@ -50,6 +50,7 @@ async def test_every_member_reads_back_and_secrets_are_masked(api):
         "state": "active",
         "order_id": None,
         "managed": None,
+        "old_secrets_until": [],
     }
     assert not [word for word in (b"header-secret", b"hidden-") if word in answer.raw]
 

@@ -1,15 +1,19 @@
-"""Signatures after Standard Webhooks: `v1,` and the HMAC-SHA256 of id, time and body."""
+"""Signatures after Standard Webhooks: a scheme's name and, for `v1`, the HMAC-SHA256 of id, time and body."""
 
 import hmac
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from secrets import token_bytes
 
+import msgspec
+
 from notifier.domain.instant import EPOCH, seconds
 from notifier.errors import InvalidValue
 
+SCHEME = "v1"
+"""HMAC-SHA256 under a secret of both sides. Receivers pass over entries of schemes that they do not know."""
 PREFIX = "whsec_"
 TOLERANCE_S = 300
 """A callback may be so old, or so far ahead, when it is verified."""
@@ -49,13 +53,15 @@ def sign(secrets: Iterable[str], *, event_id: str, at: datetime, body: bytes) ->
     Raises: ValueError for a secret that is not base64 or empty. Source: Standard Webhooks, "Signature scheme".
     """
     signed = f"{event_id}.{timestamp(at)}.".encode() + body
-    return " ".join(f"v1,{b64encode(_digest(_key(secret), signed)).decode()}" for secret in secrets)
+    return " ".join([_entry(secret, signed) for secret in secrets])
 
 
-def _digest(key: bytes, signed: bytes) -> bytes:
+def _entry(secret: str, signed: bytes) -> str:
+    """Return one signature after the name of its scheme; a secret of another scheme would begin otherwise."""
+    key = _key(secret)
     if not key:
         raise ValueError("a signing secret is empty")
-    return hmac.digest(key, signed, "sha256")
+    return f"{SCHEME},{b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
 
 
 def timestamp(at: datetime) -> str:
@@ -63,8 +69,8 @@ def timestamp(at: datetime) -> str:
     return str(int(at.timestamp()))
 
 
-def verify(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> str | None:
-    """Return why a received callback does not verify, or None when it does."""
+def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: datetime) -> str | None:
+    """Return why a received callback verifies with none of the secrets, or None when it does with one."""
     given = {name.lower(): value for name, value in headers.items()}
     for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
         if not given.get(name):
@@ -72,16 +78,48 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) 
     sent_at = _instant(given["webhook-timestamp"])
     if sent_at is None:
         return "webhook-timestamp is not a number of seconds since 1970"
-    signatures = [text[3:] for text in given["webhook-signature"].split() if text.startswith("v1,")]
-    if not signatures:
-        return "webhook-signature holds no signature of version v1"
+    entries = given["webhook-signature"].split()
+    if not any(entry.startswith(f"{SCHEME},") for entry in entries):
+        return f"webhook-signature holds no signature of scheme {SCHEME}, {_schemes(entries)}"
+
+    def matches(content: bytes) -> bool:
+        expected = sign(secrets, event_id=given["webhook-id"], at=sent_at, body=content).split()
+        return any(hmac.compare_digest(own.encode(), each.encode()) for own in expected for each in entries)
+
     try:
-        expected = sign([secret], event_id=given["webhook-id"], at=sent_at, body=body)[3:]
+        if not matches(body):
+            return _mismatch(matches, given.get("content-length"), body)
     except ValueError:
-        return f"the secret is not {PREFIX} and base64"
-    if not any(hmac.compare_digest(expected.encode(), each.encode()) for each in signatures):
-        return "no signature matches: another secret, or id, time or body are not byte for byte what was sent"
+        return f"a secret is not {PREFIX} and base64"
     return _untimely((now - sent_at).total_seconds())
+
+
+def _schemes(entries: Sequence[str]) -> str:
+    names = sorted({name for name, comma, _ in (each.partition(",") for each in entries) if comma})
+    return f"only of {', '.join(names)}" if names else "and nothing that looks like one"
+
+
+def _mismatch(matches: Callable[[bytes], bool], length: str | None, body: bytes) -> str:
+    """Tell a body that was changed on its way from a wrong secret, as far as that can be told."""
+    if length is not None and length != str(len(body)):
+        return f"the body has {len(body)} bytes, but content-length says {length}: it is not whole, or was changed"
+    if _is_rewritten(matches, body):
+        return (
+            "the secret is right, but the body was parsed and written anew: verify the bytes as they came,"
+            " before anything reads them"
+        )
+    return (
+        "no signature matches: it is another subscription's or an ended secret, or id, time or body are not byte for"
+        " byte what was sent"
+    )
+
+
+def _is_rewritten(matches: Callable[[bytes], bool], body: bytes) -> bool:
+    try:
+        compact = msgspec.json.encode(msgspec.json.decode(body))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return matches(compact)
 
 
 def _instant(text: str) -> datetime | None:

@@ -12,7 +12,7 @@ from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.order import OrderKey
 from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
 from notifier.errors import Conflict, NotFound
-from notifier.storage.records import SubscriptionSecrets
+from notifier.storage.records import OldSecret, SubscriptionSecrets
 from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.repository.lanes import OWED, release_held
 from notifier.storage.tables import deliveries, listeners, subscriptions
@@ -25,9 +25,15 @@ _HELD_BECAUSE = {
 }
 
 
+class _SealedOld(msgspec.Struct):
+    secret: str
+    until_at: datetime
+
+
 class _Sealed(msgspec.Struct, omit_defaults=True):
     target: str
     signing: list[str] = []
+    old: list[_SealedOld] = []
     headers: dict[str, str] = {}
     basic_auth: str | None = None
 
@@ -37,6 +43,7 @@ def seal(vault: Vault, subscription_id: str, secrets: SubscriptionSecrets) -> by
     clear = _Sealed(
         target=secrets.target.reveal(),
         signing=[secret.reveal() for secret in secrets.signing],
+        old=[_SealedOld(each.secret.reveal(), each.until_at) for each in secrets.old],
         headers=secrets.headers,
         basic_auth=secrets.basic_auth.reveal() if secrets.basic_auth else None,
     )
@@ -52,6 +59,7 @@ def unseal(vault: Vault, subscription_id: str, sealed: bytes) -> SubscriptionSec
     return SubscriptionSecrets(
         target=Secret(clear.target),
         signing=tuple(Secret(text) for text in clear.signing),
+        old=tuple(OldSecret(secret=Secret(each.secret), until_at=each.until_at) for each in clear.old),
         headers=clear.headers,
         basic_auth=Secret(clear.basic_auth) if clear.basic_auth is not None else None,
     )
