@@ -8,6 +8,8 @@ the subscription (its address, its credentials) does not say that the target is 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
+from hashlib import blake2b
 
 from notifier.domain.delivery import Outcome, Reason, Verdict
 
@@ -51,6 +53,12 @@ class TargetHealth:
 
 
 WELL = TargetHealth()
+
+
+@lru_cache(maxsize=4096)
+def target_id(account: str, channel: str, address: str) -> str:
+    """Return what tells targets apart, as a digest, since addresses may be secrets."""
+    return blake2b(f"{account}\n{channel}\n{address}".encode(), digest_size=16).hexdigest()
 
 
 def target_after(health: TargetHealth, outcome: Outcome, *, now: datetime) -> TargetHealth:

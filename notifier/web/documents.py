@@ -6,6 +6,7 @@ from datetime import datetime
 from notifier.channels.contract import Channel
 from notifier.domain.document import Document, event_document, order_document
 from notifier.domain.event import Expectation
+from notifier.domain.health import ListenerHealth, TargetHealth
 from notifier.domain.instant import iso
 from notifier.domain.standing import order_phase
 from notifier.domain.subscription import Subscription
@@ -107,6 +108,15 @@ def subscription_document(
         "state": subscription.state,
         "order_id": subscription.order_key,
         "managed": subscription.managed,
+    }
+
+
+def health_document(listener: ListenerHealth, target: TargetHealth, *, now: datetime) -> Document:
+    """Return how a subscription and its target stand."""
+    return {
+        "failures": listener.failures,
+        "failing_since": instant(listener.since),
+        "resting_until": instant(target.rests_until) if target.rests(now) else None,
     }
 
 

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from notifier.domain.document import Document
+from notifier.domain.health import HEARD, WELL, target_id
 from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
 from notifier.errors import Conflict
 from notifier.storage.contract import Transaction
-from notifier.web.documents import subscription_document
+from notifier.web.documents import health_document, subscription_document
 from notifier.web.idempotency import once
 from notifier.web.paging import page, text_of
 from notifier.web.ping import owe_ping
@@ -160,7 +161,12 @@ async def _found(call: Call, tx: Transaction) -> Subscription:
 
 
 async def _shown(call: Call, tx: Transaction, subscription: Subscription) -> Answer:
-    return Answer(body=_document(call, Wish(subscription, await tx.secrets(subscription.id))))
+    secrets = await tx.secrets(subscription.id)
+    key = target_id(subscription.account, subscription.channel, secrets.target.reveal())
+    listener = (await tx.failing_listeners()).get(subscription.id, HEARD)
+    target = (await tx.unwell_targets()).get(key, WELL)
+    health = health_document(listener, target, now=call.services.clock.now())
+    return Answer(body=_document(call, Wish(subscription, secrets)) | {"health": health})
 
 
 def _document(call: Call, wish: Wish) -> Document:

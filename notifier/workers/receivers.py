@@ -6,8 +6,6 @@ While all are well this costs nothing. Of those that are not there are rows, so 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
-from hashlib import blake2b
 
 from notifier.domain.delivery import DeliveryId, Outcome, Verdict
 from notifier.domain.event import Fact
@@ -19,6 +17,7 @@ from notifier.domain.health import (
     TargetHealth,
     listener_after,
     target_after,
+    target_id,
 )
 from notifier.domain.snapshot import Subject
 from notifier.domain.subscription import SubscriptionId, SubscriptionState
@@ -72,7 +71,7 @@ class Receivers:
             return list(due)
         admitted = []
         for each in due:
-            key = target_id(each)
+            key = _target(each)
             health = self._targets.get(key, WELL)
             if health == WELL:
                 admitted.append(each)
@@ -92,19 +91,19 @@ class Receivers:
         """Return whether what was claimed may still be sent: its target may rest by now."""
         if not self._targets:
             return True
-        key = target_id(due)
+        key = _target(due)
         return not self._targets.get(key, WELL).rests(now) or self._tries.get(key) == due.delivery.id
 
     def attempted(self, due: DueDelivery, outcome: Outcome, now: datetime) -> None:
         """Take an attempt into account at once, before it is recorded: the next is about to go."""
         if outcome.verdict is Verdict.ACCEPTED and not self._targets:
             return
-        key = target_id(due)
+        key = _target(due)
         self._set(due, key, target_after(self._targets.get(key, WELL), outcome, now=now))
 
     def given_back(self, due: DueDelivery, now: datetime) -> None:
         """Let another try a target whose try was not made."""
-        key = target_id(due)
+        key = _target(due)
         if self._tries.get(key) == due.delivery.id:
             self._set(due, key, replace(self._targets.get(key, WELL), rests_until=now))
 
@@ -126,7 +125,7 @@ class Receivers:
         """Keep what attempts changed, in the transaction that records them; None is one that was given back."""
         if not self._matters(attempts):
             return
-        for key in {target_id(due) for due, _ in attempts}:
+        for key in {_target(due) for due, _ in attempts}:
             if key in self._targets or key in self._stored:
                 await self._save(tx, key)
         for due, outcome in attempts:
@@ -192,11 +191,5 @@ class Receivers:
             log.error("subscription.untold", subscription=of, news=news)
 
 
-def target_id(due: DueDelivery) -> str:
-    """Return what tells targets apart: account, channel and address, as a digest, since addresses may be secrets."""
-    return _digest(due.subscription.account, due.subscription.channel, due.secrets.target.reveal())
-
-
-@lru_cache(maxsize=4096)
-def _digest(*parts: str) -> str:
-    return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+def _target(due: DueDelivery) -> str:
+    return target_id(due.subscription.account, due.subscription.channel, due.secrets.target.reveal())

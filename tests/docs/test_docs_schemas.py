@@ -9,7 +9,7 @@ from copy import deepcopy
 
 import pytest
 from docs_kit import page
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
 from notifier.config.accounts import Keepable
@@ -127,6 +127,7 @@ def test_what_is_said_of_a_type_is_held(kind, path, value):
     assert faults(_changed(document, path, lambda inner, key: inner.__setitem__(key, value)))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(snapshots(), snapshots())
 def test_whatever_changes_from_any_snapshot_to_any_other_is_told_by_documents_that_fit(before, after):
     from notifier.domain.change import diff

@@ -1,10 +1,14 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from notifier.domain.health import ListenerHealth, TargetHealth, target_id
+from notifier.domain.instant import iso
 from notifier.domain.subscription import SubscriptionId
 
 HOOK = {"channel": "webhook", "target": "https://shop.example/hooks", "events": ["order.*"]}
+WELL = {"failures": 0, "failing_since": None, "resting_until": None}
 SLACK = {"channel": "slack", "target": "https://hooks.slack.example/T0/B0/very-secret", "events": ["*"]}
 
 
@@ -25,6 +29,21 @@ async def test_a_signing_secret_is_shown_at_creation_and_never_again(api):
         await api.post(f"{path}/pause"),
     ]
     assert not [each for each in reads if b"whsec_" in each.raw]
+
+
+async def test_a_subscription_shows_how_it_and_its_target_stand(api, storage, clock):
+    made = await created(api)
+    async with storage.writing() as tx:
+        await tx.save_listener(made["id"], ListenerHealth(failures=5, since=clock.now()))
+        key = target_id("shop", "webhook", HOOK["target"])
+        rests_until = clock.now() + timedelta(seconds=30)
+        await tx.save_target(key, TargetHealth(failures=5, trips=1, rests_until=rests_until))
+    answer = await api.get(f"/v1/subscriptions/{made['id']}")
+    assert answer.body["health"] == {
+        "failures": 5,
+        "failing_since": iso(clock.now()),
+        "resting_until": iso(rests_until),
+    }
 
 
 async def test_every_member_reads_back_and_secrets_are_masked(api):
@@ -51,6 +70,7 @@ async def test_every_member_reads_back_and_secrets_are_masked(api):
         "order_id": None,
         "managed": None,
         "old_secrets_until": [],
+        "health": WELL,
     }
     assert not [word for word in (b"header-secret", b"hidden-") if word in answer.raw]
 
@@ -141,7 +161,7 @@ async def test_a_patch_changes_what_it_names(api, storage):
     changed = await api.patch(path, {"target": "https://else.example/", "template": None, "events": ["*"]})
     assert (changed.body["target"], changed.body["template"]) == ("https://else.example/", None)
     assert (changed.body["name"], changed.body["headers"]) == ("shop", {"X-A": "***"})
-    assert (await api.get(path)).body == changed.body
+    assert (await api.get(path)).body == changed.body | {"health": WELL}
     async with storage.reading() as tx:
         secrets = await tx.secrets(SubscriptionId(made["id"]))
     assert (secrets.target.reveal(), secrets.headers) == ("https://else.example/", {"X-A": "b"})
