@@ -45,6 +45,7 @@ class Metrics:
         self.delivery_duration_s = self._histogram(
             "delivery_duration_seconds", "Time of one attempt", _QUICK_S, "channel"
         )
+        self.replayed_total = self._counter("replayed_total", "Deliveries made by replays")
         self.deliveries_owed = self._gauge("deliveries_owed", "Deliveries that are not final yet")
 
     def _running(self) -> None:

@@ -44,6 +44,7 @@ from notifier.workers.janitor import Janitor
 from notifier.workers.lines import DeliveryLimits
 from notifier.workers.poller import AccountLimits, Feed, Poller
 from notifier.workers.recording import Recorder, Telling
+from notifier.workers.replayer import Replayer
 from notifier.workers.schedule import Schedule
 from notifier.workers.trouble import Upstream
 
@@ -153,6 +154,7 @@ async def _workers(
         )
     limits = delivery_limits(config, lanes)
     workers.append(Deliverer(storage=storage, channels=channels, limits=limits, clock=clock, metrics=metrics))
+    workers.append(Replayer(storage=storage, clock=clock, metrics=metrics, telling=telling))
     janitor = Janitor(
         storage=storage,
         clock=clock,

@@ -33,6 +33,7 @@ from notifier.storage.records import (
     SubscriptionSecrets,
     Watch,
 )
+from notifier.storage.recovery import ReplayStore
 
 
 class WatchStore(Protocol):
@@ -324,7 +325,15 @@ class HealthStore(Protocol):
 
 
 class Transaction(
-    WatchStore, LookStore, SnapshotStore, EventStore, SubscriptionStore, DeliveryStore, HealthStore, Protocol
+    WatchStore,
+    LookStore,
+    SnapshotStore,
+    EventStore,
+    SubscriptionStore,
+    DeliveryStore,
+    ReplayStore,
+    HealthStore,
+    Protocol,
 ):
     """Everything, inside one transaction."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from notifier.config.secret import Secret
 from notifier.domain.cadence import Deadlines, Why
-from notifier.domain.delivery import Delivery, DeliveryId, Reason
+from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import Event, EventId, Expectation
 from notifier.domain.order import OrderId, OrderKey, Phase, Source, WatchState
 from notifier.domain.snapshot import Reader, Snapshot
@@ -230,6 +231,39 @@ class DeliveryView:
     order_id: OrderId | None
     sequence: int | None
     replay_id: str | None
+
+
+class Recalled(Struct, frozen=True, kw_only=True, gc=False):
+    """An event as a replay finds it, with what its subscription's last delivery of it left behind.
+
+    `number` is the sequence that the subscription gave it; `logged` and `tags` are there where they were asked for.
+    """
+
+    event_id: EventId
+    type: str
+    watch_id: int | None
+    order_version: int
+    sequence: int
+    state: DeliveryState | None
+    """Of the last delivery; None where there was none."""
+    finished_at: datetime | None
+    number: int | None
+    body_id: str | None
+    has_snapshot: bool
+    logged: LoggedEvent | None
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What became so far of the deliveries of a replay; `untried` are pending before their first attempt."""
+
+    states: Mapping[DeliveryState, int]
+    untried: int
+
+    @property
+    def owed(self) -> int:
+        return self.states.get(DeliveryState.PENDING, 0) + self.states.get(DeliveryState.HELD, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValid
 Ascii = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}\z")]
 Tags = Annotated[tuple[Word, ...], Field(max_length=20)]
 Instant = Annotated[AwareDatetime, AfterValidator(_milliseconds)]
+Since = Annotated[int, Field(ge=0, le=2**62)] | Instant
 Pattern = Annotated[str, StringConstraints(max_length=64), AfterValidator(check_pattern)]
 Patterns = Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=50)]
 TargetText = Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_printable)]

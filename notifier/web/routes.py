@@ -3,7 +3,18 @@
 from aiohttp.web import StreamResponse
 
 from notifier.errors import NotFound
-from notifier.web import bulk, deliveries, events, health, hints, orders, page, subscriptions, watches
+from notifier.web import (
+    bulk,
+    deliveries,
+    events,
+    health,
+    hints,
+    orders,
+    page,
+    replays,
+    subscriptions,
+    watches,
+)
 from notifier.web.routing import ANY_TYPE, NDJSON_TYPES, Answer, Call, Handler, Route
 from notifier.web.shapes import (
     AccountQuery,
@@ -12,8 +23,10 @@ from notifier.web.shapes import (
     EventQuery,
     Held,
     ListQuery,
+    NewReplay,
     NewSubscription,
     NewWatch,
+    ReplayWish,
     Scoped,
     SnapshotQuery,
     SubscriptionPatch,
@@ -60,10 +73,15 @@ ROUTES = (
     Route("POST", f"{_SUBSCRIPTION}/resume", subscriptions.resume, AccountQuery, Scoped),
     Route("POST", f"{_SUBSCRIPTION}/disable", subscriptions.disable, AccountQuery, Scoped),
     Route("POST", f"{_SUBSCRIPTION}/enable", subscriptions.enable, AccountQuery, Held),
+    Route("POST", f"{_SUBSCRIPTION}/replay", replays.begin, AccountQuery, NewReplay, success=(202, 200)),
     Route("GET", "/v1/events", events.index, EventQuery),
     Route("GET", "/v1/events/{id}", events.read, AccountQuery),
     Route("GET", "/v1/deliveries", deliveries.index, DeliveryQuery),
     Route("GET", "/v1/deliveries/{id}", deliveries.read, AccountQuery),
+    Route(
+        "POST", "/v1/deliveries/{id}/replay", replays.send_again, AccountQuery, ReplayWish, success=(202, 200)
+    ),
+    Route("GET", "/v1/replays/{id}", replays.read, AccountQuery),
     Route("POST", _HINTS, hints.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
     Route("POST", f"{_HINTS}/{{account}}", hints.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
     Route("GET", "/healthz", health.healthz, is_keyless=True),

@@ -11,7 +11,7 @@ from notifier.web.paging import page, text_of
 from notifier.web.ping import owe_ping
 from notifier.web.routing import Answer, Call
 from notifier.web.shapes import Held, ListQuery, NewSubscription, SubscriptionPatch
-from notifier.web.wishes import Wish, amended, wished
+from notifier.web.wishes import Wish, amended, subscribe, wished
 
 _LIST = "subscriptions"
 
@@ -22,10 +22,9 @@ async def create(call: Call) -> Answer:
     wish = wished(call.services, call.account, body, bound_to=None)
 
     async def work(tx: Transaction) -> Answer:
-        await tx.add_subscription(wish.subscription, wish.secrets, now=call.services.clock.now())
+        begun = await subscribe(tx, wish, now=call.services.clock.now())
         document = subscription_document(wish.subscription, wish.secrets, call.services.channels)
-        shown = {"secret": wish.secrets.signing[0].reveal()} if wish.secrets.signing else {}
-        return Answer(status=201, body=document, once=shown)
+        return Answer(status=201, body=document | begun, once=wish.shown_once)
 
     return await once(call, work)
 

@@ -207,7 +207,7 @@ async def test_the_server_listens_while_the_block_runs(services):
 
 def test_every_declared_path_and_method_is_declared_once():
     calls = [(route.method, route.path) for route in ROUTES]
-    assert len(calls) == len(set(calls)) == 30
+    assert len(calls) == len(set(calls)) == 33
 
 
 def test_services_show_no_secret(services):

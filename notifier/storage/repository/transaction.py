@@ -5,9 +5,10 @@ from notifier.storage.repository.log import Events
 from notifier.storage.repository.looks import Looks, Snapshots
 from notifier.storage.repository.outcomes import Outcomes
 from notifier.storage.repository.owing import Owing
+from notifier.storage.repository.replays import Replays
 from notifier.storage.repository.subscriptions import Subscriptions
 from notifier.storage.repository.watches import Watches
 
 
-class Repository(Watches, Looks, Snapshots, Events, Subscriptions, Owing, Outcomes, Health):
+class Repository(Watches, Looks, Snapshots, Events, Subscriptions, Owing, Outcomes, Replays, Health):
     """Everything that `notifier.storage.contract.Transaction` asks for."""

@@ -1,0 +1,39 @@
+"""Replays; and how many an event was owed to and since when a subscription listens as it does, for the audit."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+_REPLAYED = sa.text("replay_id != ''")
+_RUNNING = sa.text("state = 'running'")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "replays",
+        sa.Column("id", sa.Text(), primary_key=True),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("subscription_id", sa.Text(), sa.ForeignKey("subscriptions.id"), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite")),
+        sa.Column("document", sa.Text(), nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_index("replays_age", "replays", ["finished_at"])
+    _create_partial("replays_running", "replays", ["subscription_id"], _RUNNING)
+    _create_partial("deliveries_replay", "deliveries", ["replay_id", "state"], _REPLAYED)
+    # Of events of before it is not known to how many they were owed; of subscriptions, what they listened to before.
+    op.execute("ALTER TABLE events ADD COLUMN owed INTEGER")
+    op.execute("ALTER TABLE subscriptions ADD COLUMN listens_after INTEGER")
+    op.execute(
+        "UPDATE subscriptions SET listens_after ="
+        " coalesce((SELECT a.sequence FROM accounts a WHERE a.name = subscriptions.account), 0)"
+    )
+
+
+def _create_partial(name: str, table: str, columns: list[str], rule: sa.TextClause) -> None:
+    op.create_index(name, table, columns, sqlite_where=rule, postgresql_where=rule)

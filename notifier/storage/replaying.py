@@ -1,0 +1,145 @@
+"""Replaying: which events of the log a subscription is sent again, and their deliveries (interface 6.20).
+
+Who had an event was decided when it was written, so an event with a delivery is sent again whatever the subscription
+listens to now. One without is judged by its present patterns, filters and tags, the only ones that are known.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason, owed
+from notifier.domain.document import event_document, order_document
+from notifier.domain.replay import Replay, Replayable, ReplayId
+from notifier.domain.snapshot import Subject
+from notifier.domain.subscription import Subscription, matches
+from notifier.storage.contract import Storage, Transaction
+from notifier.storage.records import Lanes, LoggedEvent, Recalled
+
+PAGE = 500
+Since = int | datetime
+"""A sequence of the log, which is meant to come too, or the instant from which on events were seen."""
+_OF_THE_MOMENT = (f"{Subject.HEARTBEAT}", f"{Subject.TEST}.")
+"""Told to one subscription, to say something of that moment."""
+
+
+async def replay_since(
+    tx: Transaction, subscription: Subscription, since: Since, *, now: datetime
+) -> ReplayId:
+    """Have a new subscription sent what it would have been told since then; what comes from now on is live (6.9)."""
+    replay = Replay(
+        id=ReplayId(f"rpl_{subscription.id.removeprefix('sub_')}"),
+        account=subscription.account,
+        subscription_id=subscription.id,
+        created_at=now,
+        last=await tx.last_sequence(subscription.account),
+        **_beginning(since),
+    )
+    await tx.add_replay(replay)
+    return replay.id
+
+
+def range_of(since: Since, until: Since | None, *, last: int) -> dict[str, Any]:
+    """Return members of a replay that say which part of the log it takes; `until` is not meant if an instant."""
+    match until:
+        case datetime():
+            return _beginning(since) | {"last": last, "until_at": until}
+        case int():
+            return _beginning(since) | {"last": min(last, until)}
+        case None:
+            return _beginning(since) | {"last": last}
+
+
+def _beginning(since: Since) -> dict[str, Any]:
+    return {"after": 0, "since_at": since} if isinstance(since, datetime) else {"after": max(0, since - 1)}
+
+
+async def count_matches(storage: Storage, replay: Replay, subscription: Subscription) -> int:
+    """Return how many events a replay would send; a transaction a page, so that nobody waits for it."""
+    count = 0
+    while True:
+        async with storage.reading() as tx:
+            page = await next_page(tx, replay, subscription)
+        count += len(matching(page, replay, subscription))
+        if len(page) < PAGE:
+            return count
+        replay = replace(replay, after=page[-1].sequence)
+
+
+async def next_page(tx: Transaction, replay: Replay, subscription: Subscription) -> list[Recalled]:
+    """Return the next events of a replay's range; fewer than PAGE are the last."""
+    hears_of_troubles = any(each.startswith(Subject.SUBSCRIPTION) for each in subscription.events)
+    in_full = bool(subscription.conditions or subscription.tags or hears_of_troubles)
+    return await tx.recallable(replay, subscription, limit=PAGE, in_full=in_full)
+
+
+def matching(page: Sequence[Recalled], replay: Replay, subscription: Subscription) -> list[Recalled]:
+    """Return those of a page that the replay sends."""
+    return [each for each in page if _matches(each, replay, subscription)]
+
+
+def _matches(recalled: Recalled, replay: Replay, subscription: Subscription) -> bool:
+    found = Replayable.of(recalled.state)
+    if found is None or recalled.type.startswith(_OF_THE_MOMENT):
+        return False
+    if replay.types and not any(matches(pattern, recalled.type) for pattern in replay.types):
+        return False
+    if replay.states and found not in replay.states:
+        return False
+    if found is Replayable.MISSING:
+        return _is_wanted(recalled, subscription)
+    # What ended since the replay was asked for had its own end; counting and making see the same.
+    return recalled.finished_at is not None and recalled.finished_at <= replay.created_at
+
+
+def _is_wanted(recalled: Recalled, subscription: Subscription) -> bool:
+    if recalled.logged is None:
+        return any(matches(pattern, recalled.type) for pattern in subscription.events)
+    event = recalled.logged.event
+    if event.subject is Subject.SUBSCRIPTION and event.subject_id == subscription.id:
+        return False
+    return subscription.wants(event.type, event.order_key, recalled.tags, _document(recalled.logged))
+
+
+def _document(logged: LoggedEvent) -> dict[str, object]:
+    event, snapshot = logged.event, logged.snapshot
+    order = order_document(event.order_id, snapshot) if event.order_id and snapshot else None
+    return event_document(event, logged.sequence, order)
+
+
+def can_be_sent(recalled: Recalled, replay: Replay) -> bool:
+    """Return whether a body is kept or can be made: retention may have left neither it nor the snapshot."""
+    is_kept = recalled.body_id is not None and not replay.is_rerendered
+    return is_kept or recalled.has_snapshot or recalled.order_version == 0
+
+
+async def owe_again(
+    tx: Transaction,
+    replay: Replay,
+    recalled: Sequence[Recalled],
+    subscription: Subscription,
+    *,
+    now: datetime,
+    expires_after_s: float,
+    lanes: Lanes,
+    new_id: Callable[[], str],
+) -> list[Delivery]:
+    """Make deliveries of a replay, held where the subscription is; returns them."""
+    again = [
+        _replayed(
+            owed(
+                DeliveryId(new_id()),
+                subscription.state,
+                now=now,
+                expires_after_s=subscription.expires_after_s or expires_after_s,
+            )
+        )
+        for _ in recalled
+    ]
+    await tx.owe_again(replay, list(zip(recalled, again, strict=True)), now=now, lanes=lanes)
+    return again
+
+
+def _replayed(delivery: Delivery) -> Delivery:
+    return replace(delivery, reason=Reason.REPLAYED) if delivery.state is DeliveryState.PENDING else delivery
