@@ -14,6 +14,7 @@ from notifier.cli.database import db
 from notifier.cli.failure import FAILED, INTERRUPTED, lines_of, single, status_of
 from notifier.cli.reading import deliveries, events, explain
 from notifier.cli.rendering import render
+from notifier.cli.replaying import replay
 from notifier.cli.subscription import subscription
 from notifier.cli.verifying import verify
 from notifier.cli.watch import watch
@@ -28,7 +29,9 @@ app = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-for verb in (run, check, sandbox, demo, watch, subscription, explain, events, deliveries, render, verify, db):
+for verb in (
+    run, check, sandbox, demo, watch, subscription, explain, events, deliveries, replay, render, verify, db
+):  # fmt: skip
     app.command(verb)
 
 

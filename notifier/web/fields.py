@@ -4,12 +4,14 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainValidator, StringConstraints
 
 from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.order import parse_order_id
 from notifier.domain.subscription import check_pattern
+from notifier.errors import InvalidValue
 
+_LAST_SEQUENCE = 2**62
 _LONGEST_S = timedelta(days=30).total_seconds()
 _SAFE_HEADER = re.compile(r"x-[a-z0-9-]{1,62}|authorization", re.IGNORECASE)
 _CHANGED_ON_THE_WAY = re.compile(r"x-(forwarded|real|http|original|rewrite)-.*", re.IGNORECASE)
@@ -33,6 +35,26 @@ def _milliseconds(at: datetime) -> datetime:
     return from_ms(to_ms(at))
 
 
+def _place(value: object) -> int | datetime:
+    """Read a place in the log: a sequence, or an instant."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST_SEQUENCE:
+        return value
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if at is not None and at.tzinfo is not None:
+            return _milliseconds(at)
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise ValueError('should be an instant with its zone ("2026-11-22T10:00:00Z") or a sequence of the log')
+
+
+def _type_pattern(pattern: str) -> str:
+    try:
+        return check_pattern(pattern)
+    except InvalidValue as error:
+        raise InvalidValue("types", error.problem.message, error.problem.code) from None
+
+
 def _header_name(name: str) -> str:
     if not _SAFE_HEADER.fullmatch(name) or _CHANGED_ON_THE_WAY.fullmatch(name):
         raise ValueError("only headers named X-... (not those of proxies) and Authorization may be set")
@@ -46,8 +68,10 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValid
 Ascii = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}\z")]
 Tags = Annotated[tuple[Word, ...], Field(max_length=20)]
 Instant = Annotated[AwareDatetime, AfterValidator(_milliseconds)]
-Since = Annotated[int, Field(ge=0, le=2**62)] | Instant
+Place = Annotated[int | datetime, PlainValidator(_place)]
 Pattern = Annotated[str, StringConstraints(max_length=64), AfterValidator(check_pattern)]
+TypePattern = Annotated[str, StringConstraints(max_length=64), AfterValidator(_type_pattern)]
+TypePatterns = Annotated[tuple[TypePattern, ...], Field(min_length=1, max_length=50)]
 Patterns = Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=50)]
 TargetText = Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_printable)]
 TemplateName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}\z")]

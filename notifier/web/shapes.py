@@ -25,14 +25,15 @@ from notifier.web.fields import (
     OrderName,
     Path,
     Patterns,
+    Place,
     Rate,
     Scalar,
     Schedule,
     Seconds,
-    Since,
     Tags,
     TargetText,
     TemplateName,
+    TypePatterns,
     Word,
 )
 
@@ -180,7 +181,7 @@ class SubscriptionWish(SubscriptionMembers):
     channel: Word
     target: TargetText = Field(repr=False)
     events: Patterns
-    since: Since | None = None
+    since: Place | None = None
 
     def secrets(self, signing: tuple[Secret, ...]) -> SubscriptionSecrets:
         """Return the part that is sealed."""
@@ -211,9 +212,9 @@ class ReplayWish(Scoped):
 class NewReplay(ReplayWish):
     """POST /v1/subscriptions/{id}/replay; what is left out narrows nothing."""
 
-    since: Since
-    until: Since | None = None
-    types: Patterns | None = None
+    since: Place
+    until: Place | None = None
+    types: TypePatterns | None = None
     states: Annotated[tuple[Replayable, ...], Field(min_length=1, max_length=len(Replayable))] | None = None
 
     @model_validator(mode="after")

@@ -33,6 +33,7 @@ from notifier.storage.tables import (
     deliveries,
     events,
     looks,
+    replays,
     snapshots,
     sources,
     watches,
@@ -140,6 +141,7 @@ class Health(Rows):
             _some(bodies, bodies.c.event_id.in_(_past_events(before)), limit),
             _some(events, events.c.id.in_(_past_events(before)) & ~_HAS_BODY, limit),
             _some(snapshots, _is_past_snapshot(before), limit),
+            _some(replays, replays.c.finished_at < before, limit),
         ):
             gone += (await self._connection.execute(statement)).rowcount
         old = select(attempts.c.seq).where(
