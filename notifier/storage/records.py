@@ -246,12 +246,22 @@ class Recalled(Struct, frozen=True, kw_only=True, gc=False):
     sequence: int
     state: DeliveryState | None
     """Of the last delivery; None where there was none."""
-    finished_at: datetime | None
+    had_ended: bool
+    """Whether the last delivery had ended when the replay was asked for."""
     number: int | None
     body_id: str | None
     has_snapshot: bool
     logged: LoggedEvent | None
     tags: tuple[str, ...]
+
+
+class Tally(Struct, frozen=True, kw_only=True, gc=False):
+    """How many events in a replay's range are alike; members as `Recalled` has them."""
+
+    type: str
+    state: DeliveryState | None
+    had_ended: bool
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

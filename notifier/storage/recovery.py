@@ -10,7 +10,7 @@ from typing import Protocol
 from notifier.domain.delivery import Delivery, DeliveryId
 from notifier.domain.replay import Replay, ReplayId
 from notifier.domain.subscription import Subscription
-from notifier.storage.records import Lanes, Made, Recalled
+from notifier.storage.records import Lanes, Made, Recalled, Tally
 
 
 class ReplayStore(Protocol):
@@ -41,6 +41,9 @@ class ReplayStore(Protocol):
 
         `in_full` has them with document, snapshot and the present tags of their orders.
         """
+
+    async def recall_tallies(self, replay: Replay, subscription: Subscription) -> list[Tally]:
+        """Return the events that `recallable` goes through, counted by what a replay judges them by."""
 
     async def recalled(self, delivery_id: DeliveryId) -> Recalled:
         """Return the event of a delivery, and that delivery as its last; raises NotFound."""

@@ -15,9 +15,10 @@ from notifier.domain.replay import Replay, Replayable, ReplayId
 from notifier.domain.snapshot import Subject
 from notifier.domain.subscription import Subscription, matches
 from notifier.storage.contract import Storage, Transaction
-from notifier.storage.records import Lanes, LoggedEvent, Recalled
+from notifier.storage.records import Lanes, LoggedEvent, Recalled, Tally
 
-PAGE = 500
+_PAGE = 500
+_PAGE_IN_FULL = 50
 Since = int | datetime
 """A sequence of the log, which is meant to come too, or the instant from which on events were seen."""
 _OF_THE_MOMENT = (f"{Subject.HEARTBEAT}", f"{Subject.TEST}.")
@@ -56,30 +57,47 @@ def _beginning(since: Since) -> dict[str, Any]:
 
 
 async def count_matches(storage: Storage, replay: Replay, subscription: Subscription) -> int:
-    """Return how many events a replay would send; a transaction a page, so that nobody waits for it."""
+    """Return how many events a replay would send.
+
+    The database counts, unless each document must be judged: then they are read in a transaction a page.
+    """
+    if not _judges_documents(subscription):
+        async with storage.reading() as tx:
+            tallies = await tx.recall_tallies(replay, subscription)
+        return sum(
+            each.count for each in tallies if _is_meant(each, replay) and _is_known(each, subscription)
+        )
     count = 0
     while True:
         async with storage.reading() as tx:
-            page = await next_page(tx, replay, subscription)
+            page, is_last = await next_page(tx, replay, subscription)
         count += len(matching(page, replay, subscription))
-        if len(page) < PAGE:
+        if is_last:
             return count
         replay = replace(replay, after=page[-1].sequence)
 
 
-async def next_page(tx: Transaction, replay: Replay, subscription: Subscription) -> list[Recalled]:
-    """Return the next events of a replay's range; fewer than PAGE are the last."""
+async def next_page(
+    tx: Transaction, replay: Replay, subscription: Subscription
+) -> tuple[list[Recalled], bool]:
+    """Return the next events of a replay's range, and whether they are the last."""
+    in_full = _judges_documents(subscription)
+    limit = _PAGE_IN_FULL if in_full else _PAGE
+    page = await tx.recallable(replay, subscription, limit=limit, in_full=in_full)
+    return page, len(page) < limit
+
+
+def _judges_documents(subscription: Subscription) -> bool:
     hears_of_troubles = any(each.startswith(Subject.SUBSCRIPTION) for each in subscription.events)
-    in_full = bool(subscription.conditions or subscription.tags or hears_of_troubles)
-    return await tx.recallable(replay, subscription, limit=PAGE, in_full=in_full)
+    return bool(subscription.conditions or subscription.tags or hears_of_troubles)
 
 
 def matching(page: Sequence[Recalled], replay: Replay, subscription: Subscription) -> list[Recalled]:
     """Return those of a page that the replay sends."""
-    return [each for each in page if _matches(each, replay, subscription)]
+    return [each for each in page if _is_meant(each, replay) and _is_wanted(each, subscription)]
 
 
-def _matches(recalled: Recalled, replay: Replay, subscription: Subscription) -> bool:
+def _is_meant(recalled: Recalled | Tally, replay: Replay) -> bool:
     found = Replayable.of(recalled.state)
     if found is None or recalled.type.startswith(_OF_THE_MOMENT):
         return False
@@ -87,15 +105,20 @@ def _matches(recalled: Recalled, replay: Replay, subscription: Subscription) -> 
         return False
     if replay.states and found not in replay.states:
         return False
-    if found is Replayable.MISSING:
-        return _is_wanted(recalled, subscription)
     # What ended since the replay was asked for had its own end; counting and making see the same.
-    return recalled.finished_at is not None and recalled.finished_at <= replay.created_at
+    return found is Replayable.MISSING or recalled.had_ended
+
+
+def _is_known(recalled: Recalled | Tally, subscription: Subscription) -> bool:
+    """Return whether it had a delivery, or would have one by its type."""
+    return recalled.state is not None or any(
+        matches(pattern, recalled.type) for pattern in subscription.events
+    )
 
 
 def _is_wanted(recalled: Recalled, subscription: Subscription) -> bool:
-    if recalled.logged is None:
-        return any(matches(pattern, recalled.type) for pattern in subscription.events)
+    if recalled.state is not None or recalled.logged is None:
+        return _is_known(recalled, subscription)
     event = recalled.logged.event
     if event.subject is Subject.SUBSCRIPTION and event.subject_id == subscription.id:
         return False

@@ -16,7 +16,7 @@ from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import Made, Recalled
-from notifier.storage.replaying import PAGE, can_be_sent, matching, next_page, owe_again
+from notifier.storage.replaying import can_be_sent, matching, next_page, owe_again
 from notifier.workers.recording import Telling
 
 _TURN_S = 0.2
@@ -24,7 +24,7 @@ _IDLE_S = 1.0
 _STORAGE_WAIT_S = 1.0
 _MOST_A_TURN = 40
 """Made in one turn over all replays: at most 200 a second."""
-_MOST_PAGES = 10
+_MOST_PAGES = 4
 _MOST_UNTRIED = 20
 _MOST_OWED = 1000
 """A replay rests while so many of its deliveries are owed: its receiver is sick, or its subscription paused."""
@@ -128,13 +128,13 @@ async def _next_step(tx: Transaction, replay: Replay, subscription: Subscription
     taken: list[Recalled] = []
     after = replay.after
     for _ in range(_MOST_PAGES):
-        page = await next_page(tx, replace(replay, after=after), subscription)
+        page, is_last = await next_page(tx, replace(replay, after=after), subscription)
         found = matching(page, replay, subscription)
         left = room - len(taken)
         taken += found[:left]
         if len(found) > left:
             return _Step(taken, taken[-1].sequence, is_last=False)
-        if len(page) < PAGE:
+        if is_last:
             return _Step(taken, replay.last, is_last=True)
         after = page[-1].sequence
     return _Step(taken, after, is_last=False)

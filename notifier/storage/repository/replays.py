@@ -15,11 +15,11 @@ from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
 from notifier.domain.replay import Replay, ReplayId, ReplayState
 from notifier.domain.subscription import Subscription
 from notifier.errors import NotFound
-from notifier.storage.records import Lanes, Made, Recalled
+from notifier.storage.records import Lanes, Made, Recalled, Tally
 from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.repository.lanes import wait_in_lane
 from notifier.storage.repository.log import logged_event
-from notifier.storage.tables import deliveries, events, replays, snapshots, watches
+from notifier.storage.tables import Instant, deliveries, events, replays, snapshots, watches
 
 # Written out, as the index of replayed deliveries says it.
 IS_REPLAYED = deliveries.c.replay_id != literal_column("''")
@@ -36,6 +36,9 @@ _last_seq = (
 )
 
 
+_had_ended = (_latest.c.finished_at <= bindparam("by", type_=Instant)).label("had_ended")
+
+
 def _recalled(of_latest: ColumnElement[bool], *, in_full: bool = False) -> Select[Any]:
     is_its_snapshot = and_(
         snapshots.c.watch_id == events.c.watch_id, snapshots.c.version == events.c.order_version
@@ -48,20 +51,25 @@ def _recalled(of_latest: ColumnElement[bool], *, in_full: bool = False) -> Selec
         events.c.order_version,
         events.c.sequence,
         _latest.c.state,
-        _latest.c.finished_at,
+        _had_ended,
         _latest.c.sequence.label("number"),
         _latest.c.body_id,
         snapshots.c.version.label("kept_version"),
     )
     if not in_full:
-        return select(*columns).select_from(found).order_by(events.c.sequence)
+        return select(*columns).select_from(found)
     found = found.join(watches, watches.c.id == events.c.watch_id, isouter=True)
     more = (events.c.document, snapshots.c.document.label("snapshot"), watches.c.tags)
-    return select(*columns, *more).select_from(found).order_by(events.c.sequence)
+    return select(*columns, *more).select_from(found)
 
 
 _IN_RANGE = {in_full: _recalled(_latest.c.seq == _last_seq, in_full=in_full) for in_full in (False, True)}
 _OF_DELIVERY = _recalled(_latest.c.event_id == events.c.id).where(_latest.c.id == bindparam("of_delivery"))
+_ALIKE = (
+    select(events.c.type, _latest.c.state, _had_ended, func.count().label("count"))
+    .select_from(events.join(_latest, _latest.c.seq == _last_seq, isouter=True))
+    .group_by(events.c.type, _latest.c.state, _had_ended)
+)
 _PROGRESS = (
     select(deliveries.c.state, func.count())
     .where(IS_REPLAYED, deliveries.c.replay_id == bindparam("of_replay"))
@@ -110,22 +118,20 @@ class Replays(Rows):
     async def recallable(
         self, replay: Replay, subscription: Subscription, *, limit: int, in_full: bool
     ) -> list[Recalled]:
-        page = _IN_RANGE[in_full].where(
-            events.c.account == replay.account,
-            events.c.sequence > replay.after,
-            events.c.sequence <= replay.last,
-        )
-        if subscription.order_key is not None:
-            page = page.where(events.c.order_key == subscription.order_key)
-        if replay.since_at is not None:
-            page = page.where(events.c.observed_at >= replay.since_at)
-        if replay.until_at is not None:
-            page = page.where(events.c.observed_at < replay.until_at)
-        rows = await self._connection.execute(page.limit(limit), {"of_subscription": subscription.id})
+        page = _ranged(_IN_RANGE[in_full], replay, subscription).order_by(events.c.sequence).limit(limit)
+        rows = await self._connection.execute(page, _asked(replay, subscription))
         return [_as_recalled(row, in_full=in_full) for row in rows]
 
+    async def recall_tallies(self, replay: Replay, subscription: Subscription) -> list[Tally]:
+        alike = _ranged(_ALIKE, replay, subscription)
+        rows = await self._connection.execute(alike, _asked(replay, subscription))
+        return [
+            Tally(type=row.type, state=_state(row), had_ended=bool(row.had_ended), count=row.count)
+            for row in rows
+        ]
+
     async def recalled(self, delivery_id: DeliveryId) -> Recalled:
-        rows = await self._connection.execute(_OF_DELIVERY, {"of_delivery": delivery_id})
+        rows = await self._connection.execute(_OF_DELIVERY, {"of_delivery": delivery_id, "by": None})
         row = rows.one_or_none()
         if row is None:
             raise NotFound(f"there is no delivery {delivery_id!r}")
@@ -147,6 +153,29 @@ class Replays(Rows):
         return Made(states=states, untried=untried)
 
 
+def _ranged(statement: Select[Any], replay: Replay, subscription: Subscription) -> Select[Any]:
+    found = statement.where(
+        events.c.account == replay.account,
+        events.c.sequence > replay.after,
+        events.c.sequence <= replay.last,
+    )
+    if subscription.order_key is not None:
+        found = found.where(events.c.order_key == subscription.order_key)
+    if replay.since_at is not None:
+        found = found.where(events.c.observed_at >= replay.since_at)
+    if replay.until_at is not None:
+        found = found.where(events.c.observed_at < replay.until_at)
+    return found
+
+
+def _asked(replay: Replay, subscription: Subscription) -> dict[str, Any]:
+    return {"of_subscription": subscription.id, "by": replay.created_at}
+
+
+def _state(row: AnyRow) -> DeliveryState | None:
+    return None if row.state is None else DeliveryState(row.state)
+
+
 def _columns(replay: Replay) -> dict[str, Any]:
     return {"state": replay.state, "finished_at": replay.finished_at, "document": replay}
 
@@ -164,8 +193,8 @@ def _as_recalled(row: AnyRow, *, in_full: bool) -> Recalled:
         watch_id=row.watch_id,
         order_version=row.order_version,
         sequence=row.sequence,
-        state=None if row.state is None else DeliveryState(row.state),
-        finished_at=row.finished_at,
+        state=_state(row),
+        had_ended=bool(row.had_ended),
         number=row.number,
         body_id=row.body_id,
         has_snapshot=row.kept_version is not None,
