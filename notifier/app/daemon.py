@@ -40,6 +40,7 @@ from notifier.web.server import application, serving
 from notifier.web.services import Services
 from notifier.workers.contract import Worker
 from notifier.workers.deliverer import Deliverer
+from notifier.workers.heartbeats import Heartbeats
 from notifier.workers.janitor import Janitor
 from notifier.workers.lines import DeliveryLimits
 from notifier.workers.poller import AccountLimits, Feed, Poller
@@ -163,7 +164,14 @@ async def _workers(
         retention_days=config.storage.retention_days,
         accounts=tuple(accounts),
     )
-    workers.append(Schedule(janitor.jobs(), metrics=metrics))
+    heartbeats = Heartbeats(
+        storage=storage,
+        clock=clock,
+        telling=telling,
+        accounts=tuple(accounts),
+        every_s=config.delivery.heartbeat_s,
+    )
+    workers.append(Schedule(janitor.jobs() + heartbeats.jobs(), metrics=metrics))
     return workers
 
 

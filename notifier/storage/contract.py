@@ -33,7 +33,7 @@ from notifier.storage.records import (
     SubscriptionSecrets,
     Watch,
 )
-from notifier.storage.recovery import ReplayStore
+from notifier.storage.recovery import BacklogStore, ReplayStore
 
 
 class WatchStore(Protocol):
@@ -332,6 +332,7 @@ class Transaction(
     SubscriptionStore,
     DeliveryStore,
     ReplayStore,
+    BacklogStore,
     HealthStore,
     Protocol,
 ):

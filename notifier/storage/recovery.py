@@ -1,4 +1,4 @@
-"""The part of the contract for what went wrong: what is sent again.
+"""The part of the contract for what went wrong: what is sent again, and how a receiver can tell what it misses.
 
 `notifier.storage.contract` takes it in; nobody else needs it.
 """
@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 from notifier.domain.delivery import Delivery, DeliveryId
+from notifier.domain.event import Backlog
 from notifier.domain.replay import Replay, ReplayId
-from notifier.domain.subscription import Subscription
+from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.storage.records import Lanes, Made, Recalled, Tally
 
 
@@ -55,3 +56,16 @@ class ReplayStore(Protocol):
 
     async def made_by(self, replay_id: ReplayId) -> Made:
         """Return what became of the deliveries of a replay."""
+
+
+class BacklogStore(Protocol):
+    """How subscriptions stand, for heartbeats."""
+
+    async def counter(self, account: str, subject: str, subject_id: str) -> int:
+        """Return a subject's own counter as `raise_counter` left it, 0 before."""
+
+    async def naming(self, account: str, word: str) -> list[Subscription]:
+        """Return the account's subscriptions that have this very word among their patterns."""
+
+    async def backlog(self, subscription_id: SubscriptionId, *, limit: int = 500) -> Backlog:
+        """Return the last number a subscription gave and the lowest `limit` numbers that it is still owed."""

@@ -69,6 +69,32 @@ async def tell(
     return len(deliveries)
 
 
+async def tell_only(
+    tx: Transaction,
+    event: Event,
+    listener: Subscription,
+    *,
+    now: datetime,
+    expires_after_s: float,
+    lanes: Lanes,
+    new_id: Callable[[], str] = new_delivery_id,
+) -> DeliveryId:
+    """Append an event of no order to the log and owe it to one subscription, past its patterns and all others."""
+    (sequence,) = await tx.next_sequences(event.account, 1)
+    await tx.add_events([(event, sequence)], None)
+    delivery = owed(
+        DeliveryId(new_id()),
+        listener.state,
+        now=now,
+        expires_after_s=listener.expires_after_s or expires_after_s,
+    )
+    debt = NewDelivery(
+        delivery=delivery, account=event.account, subscription=listener, event=event, watch_id=None
+    )
+    await tx.owe([debt], now=now, lanes=lanes)
+    return delivery.id
+
+
 def _is_derived(event: Event) -> bool:
     subject, _, word = event.type.partition(".")
     return word in DERIVED_SLUGS.get(Subject(subject), ())

@@ -1,5 +1,6 @@
 """All parts of the repository as one."""
 
+from notifier.storage.repository.backlog import Backlogs
 from notifier.storage.repository.health import Health
 from notifier.storage.repository.log import Events
 from notifier.storage.repository.looks import Looks, Snapshots
@@ -10,5 +11,7 @@ from notifier.storage.repository.subscriptions import Subscriptions
 from notifier.storage.repository.watches import Watches
 
 
-class Repository(Watches, Looks, Snapshots, Events, Subscriptions, Owing, Outcomes, Replays, Health):
+class Repository(
+    Watches, Looks, Snapshots, Events, Subscriptions, Owing, Outcomes, Replays, Backlogs, Health
+):
     """Everything that `notifier.storage.contract.Transaction` asks for."""
