@@ -4,7 +4,7 @@ Nothing outside `notifier.storage` knows the database. A transaction commits whe
 behind when it raises. SQLite and PostgreSQL pass one suite: `tests/storage/contract`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -33,7 +33,7 @@ from notifier.storage.records import (
     SubscriptionSecrets,
     Watch,
 )
-from notifier.storage.recovery import BacklogStore, ReplayStore
+from notifier.storage.recovery import AuditStore, BacklogStore, ReplayStore
 
 
 class WatchStore(Protocol):
@@ -158,8 +158,17 @@ class EventStore(Protocol):
     async def raise_counter(self, account: str, subject: str, subject_id: str) -> int:
         """Raise and return a subject's own counter, for events of no snapshot (6.3)."""
 
-    async def add_events(self, events: Sequence[tuple[Event, int]], watch_id: int | None) -> None:
-        """Append events with their sequences. An id that is there already is a defect and raises Conflict."""
+    async def add_events(
+        self,
+        events: Sequence[tuple[Event, int]],
+        watch_id: int | None,
+        *,
+        owed: Mapping[EventId, int] | None = None,
+    ) -> None:
+        """Append events with their sequences, and to how many each is owed, which an audit asks for.
+
+        An id that is there already is a defect and raises Conflict.
+        """
 
     async def events(
         self,
@@ -333,6 +342,7 @@ class Transaction(
     DeliveryStore,
     ReplayStore,
     BacklogStore,
+    AuditStore,
     HealthStore,
     Protocol,
 ):

@@ -284,6 +284,35 @@ class Lanes:
     hold_s: float = 600.0
 
 
+class Sign(StrEnum):
+    """Things of which it is remembered when they were done last."""
+
+    ALIVE = "alive_at"
+    AUDITED = "audited_at"
+
+
+class Check(StrEnum):
+    """What an audit asks; each is the word for what is wrong if the answer is not what it should be."""
+
+    EVENT_LOST = "event_lost"
+    DELIVERY_LOST = "delivery_lost"
+    DELIVERY_MISSING = "delivery_missing"
+    DELIVERY_ASTRAY = "delivery_astray"
+    DELIVERY_WITHOUT_TIME = "delivery_without_time"
+    DELIVERY_OVERDUE = "delivery_overdue"
+    WATCH_WITHOUT_TIME = "watch_without_time"
+    WATCH_OVERDUE = "watch_overdue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found: how many rows in all, and the first of them as they are shown."""
+
+    check: Check
+    count: int
+    rows: tuple[Mapping[str, str | int | None], ...]
+
+
 class SourceState(StrEnum):
     """How an account's upstream stands."""
 

@@ -1,9 +1,9 @@
-"""The part of the contract for what went wrong: what is sent again, and how a receiver can tell what it misses.
+"""The part of the contract for what went wrong: what is sent again, what a receiver misses, what is lost.
 
 `notifier.storage.contract` takes it in; nobody else needs it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from notifier.domain.delivery import Delivery, DeliveryId
 from notifier.domain.event import Backlog
 from notifier.domain.replay import Replay, ReplayId
 from notifier.domain.subscription import Subscription, SubscriptionId
-from notifier.storage.records import Lanes, Made, Recalled, Tally
+from notifier.storage.records import Check, Finding, Lanes, Made, Recalled, Sign, Tally
 
 
 class ReplayStore(Protocol):
@@ -69,3 +69,21 @@ class BacklogStore(Protocol):
 
     async def backlog(self, subscription_id: SubscriptionId, *, limit: int = 500) -> Backlog:
         """Return the last number a subscription gave and the lowest `limit` numbers that it is still owed."""
+
+
+class AuditStore(Protocol):
+    """What should be there and is not."""
+
+    async def note(self, sign: Sign, *, at: datetime) -> None:
+        """Remember when something was done last."""
+
+    async def noted(self, sign: Sign) -> datetime | None:
+        """Return when something was done last, None if never."""
+
+    async def audit(
+        self, check: Check, *, accounts: Collection[str], overdue_before: datetime, limit: int = 100
+    ) -> Finding | None:
+        """Return what one check finds wrong, or None.
+
+        Only events count that lost nothing to retention; due times count of these accounts alone.
+        """

@@ -156,6 +156,7 @@ accounts = _table(
     "accounts",
     Column("name", Text, primary_key=True),
     Column("sequence", Whole, nullable=False),
+    Column("pruned_through", Whole, nullable=False, server_default="0"),
 )
 
 counters = _table(
@@ -197,7 +198,7 @@ subscriptions = _table(
     Column("sequence", Whole, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("deleted_at", Instant),
-    Column("listens_after", Whole),
+    Column("listens_after", Whole, nullable=False, server_default="0"),
 )
 _index(
     "subscriptions_name",

@@ -1,6 +1,7 @@
 """Telling: events go into the log and are owed to whoever wants them, in the caller's own transaction (6.9)."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -39,14 +40,11 @@ async def tell(
     account, order_key = events[0].account, events[0].order_key
     sequences = await tx.next_sequences(account, len(events))
     told = list(zip(events, sequences, strict=True))
-    await tx.add_events(told, watch.id if watch else None)
     listeners = await tx.listening(account, order_key)
-    if not listeners:
-        return 0
-    order = order_document(watch.order_id, snapshot) if watch and snapshot else None
+    order = order_document(watch.order_id, snapshot) if listeners and watch and snapshot else None
     tags = sorted(watch.tags) if watch else []
     deliveries = []
-    for event, sequence in told:
+    for event, sequence in told if listeners else ():
         document = event_document(event, sequence, order)
         deliveries += [
             NewDelivery(
@@ -65,6 +63,8 @@ async def tell(
             for listener in listeners
             if not _is_about(event, listener) and listener.wants(event.type, event.order_key, tags, document)
         ]
+    counts = Counter(new.event.id for new in deliveries)
+    await tx.add_events(told, watch.id if watch else None, owed=counts)
     await tx.owe(deliveries, now=now, lanes=lanes)
     return len(deliveries)
 
@@ -81,7 +81,7 @@ async def tell_only(
 ) -> DeliveryId:
     """Append an event of no order to the log and owe it to one subscription, past its patterns and all others."""
     (sequence,) = await tx.next_sequences(event.account, 1)
-    await tx.add_events([(event, sequence)], None)
+    await tx.add_events([(event, sequence)], None, owed={event.id: 1})
     delivery = owed(
         DeliveryId(new_id()),
         listener.state,

@@ -1,5 +1,6 @@
 """All parts of the repository as one."""
 
+from notifier.storage.repository.audit import Audits
 from notifier.storage.repository.backlog import Backlogs
 from notifier.storage.repository.health import Health
 from notifier.storage.repository.log import Events
@@ -12,6 +13,6 @@ from notifier.storage.repository.watches import Watches
 
 
 class Repository(
-    Watches, Looks, Snapshots, Events, Subscriptions, Owing, Outcomes, Replays, Backlogs, Health
+    Watches, Looks, Snapshots, Events, Subscriptions, Owing, Outcomes, Replays, Backlogs, Audits, Health
 ):
     """Everything that `notifier.storage.contract.Transaction` asks for."""

@@ -1,4 +1,4 @@
-"""Replays; and how many an event was owed to and since when a subscription listens as it does, for the audit."""
+"""Replays; and what the audit goes by: how many an event was owed to, and from where on that can be relied on."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,9 +26,11 @@ def upgrade() -> None:
     op.create_index("replays_age", "replays", ["finished_at"])
     _create_partial("replays_running", "replays", ["subscription_id"], _RUNNING)
     _create_partial("deliveries_replay", "deliveries", ["replay_id", "state"], _REPLAYED)
-    # Of events of before it is not known to how many they were owed; of subscriptions, what they listened to before.
+    # What was owed and pruned before is not known: the audit begins with the next event.
     op.execute("ALTER TABLE events ADD COLUMN owed INTEGER")
-    op.execute("ALTER TABLE subscriptions ADD COLUMN listens_after INTEGER")
+    op.execute("ALTER TABLE accounts ADD COLUMN pruned_through INTEGER DEFAULT '0' NOT NULL")
+    op.execute("ALTER TABLE subscriptions ADD COLUMN listens_after INTEGER DEFAULT '0' NOT NULL")
+    op.execute("UPDATE accounts SET pruned_through = sequence")
     op.execute(
         "UPDATE subscriptions SET listens_after ="
         " coalesce((SELECT a.sequence FROM accounts a WHERE a.name = subscriptions.account), 0)"
