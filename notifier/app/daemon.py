@@ -33,11 +33,12 @@ from notifier.source.keys import keys_of
 from notifier.source.mandate import mandate_source
 from notifier.storage.contract import Storage
 from notifier.storage.engine import open_storage
-from notifier.storage.records import Lanes
+from notifier.storage.records import Lanes, Sign
 from notifier.storage.telling import new_delivery_id
 from notifier.templating import Templates
 from notifier.web.server import application, serving
 from notifier.web.services import Services
+from notifier.workers.auditor import Auditor
 from notifier.workers.contract import Worker
 from notifier.workers.deliverer import Deliverer
 from notifier.workers.heartbeats import Heartbeats
@@ -78,6 +79,7 @@ async def assembled(
         stack.push_async_callback(storage.close)
         async with storage.writing() as tx:
             await tx.release_claims(now=clock.now())  # Their process is gone: the lock is ours.
+            await tx.note(Sign.ALIVE, at=clock.now())
         if channels is None:
             channels = all_channels(config, Templates(config.templates.directory), clock)
         for channel in channels.values():
@@ -171,7 +173,8 @@ async def _workers(
         accounts=tuple(accounts),
         every_s=config.delivery.heartbeat_s,
     )
-    workers.append(Schedule(janitor.jobs() + heartbeats.jobs(), metrics=metrics))
+    auditor = Auditor(storage=storage, clock=clock, metrics=metrics, accounts=tuple(accounts))
+    workers.append(Schedule(janitor.jobs() + heartbeats.jobs() + auditor.jobs(), metrics=metrics))
     return workers
 
 

@@ -10,7 +10,7 @@ from notifier.domain.order import WatchState
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage
-from notifier.storage.records import Lanes
+from notifier.storage.records import Lanes, Sign
 from notifier.workers.schedule import Job
 
 _ANSWERS_KEPT = timedelta(days=7)
@@ -62,9 +62,11 @@ class Janitor:
         self._seen = now, monotonic
 
     async def expire(self) -> None:
-        """End deliveries that are still owed at their expiry."""
+        """End deliveries that are still owed at their expiry, and leave a sign of life for an audit to go by."""
+        now = self._clock.now()
         async with self._storage.writing() as tx:
-            count = await tx.expire_deliveries(now=self._clock.now(), lanes=self._lanes)
+            count = await tx.expire_deliveries(now=now, lanes=self._lanes)
+            await tx.note(Sign.ALIVE, at=now)
         if count:
             log.warning("deliveries.expired", count=count)
 
