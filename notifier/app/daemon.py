@@ -4,7 +4,7 @@ Opened in order: storage, channels, sources, workers; the exit stack closes them
 """
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +13,7 @@ from yarl import URL
 
 from notifier.app.managed import synchronise
 from notifier.app.operator_key import check_exposure, generated_key
+from notifier.app.outward import watchdog
 from notifier.app.supervision import Supervisor
 from notifier.app.support import supported
 from notifier.channels.catalogue import channels as all_channels
@@ -45,9 +46,10 @@ from notifier.workers.heartbeats import Heartbeats
 from notifier.workers.janitor import Janitor
 from notifier.workers.lines import DeliveryLimits
 from notifier.workers.poller import AccountLimits, Feed, Poller
+from notifier.workers.pulse import Pulse
 from notifier.workers.recording import Recorder, Telling
 from notifier.workers.replayer import Replayer
-from notifier.workers.schedule import Schedule
+from notifier.workers.schedule import Job, Schedule
 from notifier.workers.trouble import Upstream
 
 _GOODBYE_S = 5.0
@@ -89,7 +91,14 @@ async def assembled(
             config, accounts, channels, storage, clock=clock, new_id=_new_id, new_secret=_new_secret
         )
         workers = await _workers(
-            config, accounts, storage, channels, clock=clock, metrics=metrics, stack=stack
+            config,
+            accounts,
+            storage,
+            channels,
+            liveness=lambda: supervisor.liveness(),  # noqa: PLW0108 - it is made of the workers
+            clock=clock,
+            metrics=metrics,
+            stack=stack,
         )
         supervisor = Supervisor(workers, clock=clock, metrics=metrics, grace_s=config.server.shutdown_grace_s)
         services = Services(
@@ -124,6 +133,7 @@ async def _workers(
     storage: Storage,
     channels: Mapping[str, Channel],
     *,
+    liveness: Callable[[], Mapping[str, bool]],
     clock: Clock,
     metrics: Metrics,
     stack: AsyncExitStack,
@@ -158,24 +168,50 @@ async def _workers(
     limits = delivery_limits(config, lanes)
     workers.append(Deliverer(storage=storage, channels=channels, limits=limits, clock=clock, metrics=metrics))
     workers.append(Replayer(storage=storage, clock=clock, metrics=metrics, telling=telling))
+    jobs = _jobs(config, tuple(accounts), storage, telling, clock=clock, metrics=metrics)
+    knock = watchdog(config, clock, stack)
+    if knock is not None:
+        pulse = Pulse(
+            storage=storage,
+            clock=clock,
+            metrics=metrics,
+            accounts=tuple(accounts),
+            liveness=liveness,
+            knock=knock,
+            every_s=config.operators.every_s,
+        )
+        jobs += pulse.jobs()
+    workers.append(Schedule(jobs, metrics=metrics))
+    return workers
+
+
+def _jobs(
+    config: Config,
+    accounts: tuple[str, ...],
+    storage: Storage,
+    telling: Telling,
+    *,
+    clock: Clock,
+    metrics: Metrics,
+) -> tuple[Job, ...]:
+    """Return what recurs, whatever is configured."""
     janitor = Janitor(
         storage=storage,
         clock=clock,
         metrics=metrics,
-        lanes=lanes,
+        lanes=telling.lanes,
         retention_days=config.storage.retention_days,
-        accounts=tuple(accounts),
+        accounts=accounts,
     )
     heartbeats = Heartbeats(
         storage=storage,
         clock=clock,
         telling=telling,
-        accounts=tuple(accounts),
+        accounts=accounts,
         every_s=config.delivery.heartbeat_s,
     )
-    auditor = Auditor(storage=storage, clock=clock, metrics=metrics, accounts=tuple(accounts))
-    workers.append(Schedule(janitor.jobs() + heartbeats.jobs() + auditor.jobs(), metrics=metrics))
-    return workers
+    auditor = Auditor(storage=storage, clock=clock, metrics=metrics, accounts=accounts)
+    return janitor.jobs() + heartbeats.jobs() + auditor.jobs()
 
 
 def _sources(name: str, account: Account, clock: Clock) -> dict[Source, StatusSource]:
