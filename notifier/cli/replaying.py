@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from notifier.cli.options import REMOTE, Flag, Misuse, Remote
+from notifier.cli.options import REMOTE, Flag, Misuse, Remote, place
 from notifier.cli.screen import note, safe, show_json, show_members
 
 State = Literal["delivered", "failed", "cancelled", "superseded", "missing"]
@@ -50,8 +50,8 @@ async def replay(
                 raise Misuse("--subscription needs --since, an instant or a sequence of the log")
             path = path_of("subscriptions", str(subscription), "replay")
             ranged = {
-                "since": _place(since),
-                "until": until and _place(until),
+                "since": place(since),
+                "until": until and place(until),
                 "states": states,
                 "types": types,
             }
@@ -63,10 +63,6 @@ def _check_lone(**given: object) -> None:
     for name, value in given.items():
         if value is not None:
             raise Misuse(f"--{name} goes with --subscription, not with --delivery")
-
-
-def _place(text: str) -> str | int:
-    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def _tell(answer: dict[str, Any], options: Remote) -> None:

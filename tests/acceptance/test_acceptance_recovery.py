@@ -75,6 +75,22 @@ async def test_a_subscription_from_the_past_is_told_everything_once(shop, world)
     assert {each.headers.get("notifier-replay", "live")[:4] for each in told} == {"rpl_", "live"}
 
 
+async def test_a_table_that_begins_in_the_past_is_told_of_it_once(home, world):
+    async with home.running() as shop:
+        await live(shop, world, "JP1")
+    home.more = (
+        '[subscriptions.late]\nchannel = "webhook"\nevents = ["order.*"]\nsince = 2020-01-01T00:00:00Z\n'
+        f'target = "{world.receiver_url}/table"\n'
+    )
+    for _ in range(2):
+        async with home.running() as shop:
+            await eventually(
+                lambda rest=shop: rest.items("/v1/deliveries", state="delivered"),
+                until=lambda items: len(items) == 3,
+            )
+    assert len(at(world, "/table")) == 3
+
+
 async def test_a_signed_heartbeat_says_how_far_a_receiver_should_be(home, world):
     home.settings = {"DELIVERY__HEARTBEAT_S": "1"}
     async with home.running() as shop:

@@ -49,3 +49,12 @@ async def test_one_delivery_is_replayed_by_its_id(cli, late):
 )
 async def test_wrong_use_is_refused(cli, url, given):
     assert (await cli("replay", *given)).status == 2
+
+
+async def test_a_subscription_may_begin_in_the_past(cli, url, seen):
+    await cli("watch", "add", "JP1")
+    await seen("JP1", "CHARGED")
+    made = await cli(*HOOK, "--event", "order.*", "--since", "1")
+    assert (await cli("replay", "--show", made.json["replay_id"], "--json")).json["state"] == "running"
+    dated = await cli(*HOOK, "--event", "order.*", "--since", "2026-03-02T06:15:00Z")
+    assert dated.json["replay_id"].startswith("rpl_")
