@@ -45,6 +45,7 @@ class Metrics:
         self.delivery_duration_s = self._histogram(
             "delivery_duration_seconds", "Time of one attempt", _QUICK_S, "channel"
         )
+        self.replayed_total = self._counter("replayed_total", "Deliveries made by replays")
         self.deliveries_owed = self._gauge("deliveries_owed", "Deliveries that are not final yet")
 
     def _running(self) -> None:
@@ -54,6 +55,8 @@ class Metrics:
         )
         self.loop_errors_total = self._counter("loop_errors_total", "Turns of a worker that failed", "worker")
         self.scheduled_jobs_total = self._counter("scheduled_jobs_total", "Timed jobs run", "job", "outcome")
+        self.audit_findings = self._gauge("audit_findings", "What the last audit found wrong", "check")
+        self.heartbeats_total = self._counter("heartbeats_total", "Signs of life sent outward", "outcome")
         self.requests_total = self._counter("http_requests_total", "REST requests", "route", "status")
         self.hints_total = self._counter(
             "hints_total", "Webhooks of the upstream by what came of them", "account", "outcome"

@@ -4,13 +4,15 @@ Opened in order: storage, channels, sources, workers; the exit stack closes them
 """
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from yarl import URL
 
+from notifier.app.crew import Ground, crew
 from notifier.app.managed import synchronise
 from notifier.app.operator_key import check_exposure, generated_key
 from notifier.app.supervision import Supervisor
@@ -23,34 +25,18 @@ from notifier.clock import Clock
 from notifier.config.accounts import Account
 from notifier.config.model import Config
 from notifier.config.secret import Secret
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.handed import Shelf
-from notifier.domain.order import Source
 from notifier.metrics import Metrics
-from notifier.source.contract import StatusSource
+from notifier.source.contract import Failure
 from notifier.source.envelope import opened
-from notifier.source.http import order_status_source
-from notifier.source.hypercredit import hypercredit_source
 from notifier.source.keys import keys_of
-from notifier.source.mandate import mandate_source
 from notifier.storage.contract import Storage
 from notifier.storage.engine import open_storage
-from notifier.storage.records import Lanes
-from notifier.storage.telling import new_delivery_id
+from notifier.storage.records import Sign
 from notifier.templating import Templates
 from notifier.web.server import application, serving
 from notifier.web.services import Services
-from notifier.workers.contract import Worker
-from notifier.workers.deliverer import Deliverer
 from notifier.workers.handed import HandedBodies
-from notifier.workers.janitor import Janitor
-from notifier.workers.lines import DeliveryLimits
-from notifier.workers.poller import AccountLimits, Feed, Poller
-from notifier.workers.recording import Recorder, Telling
-from notifier.workers.schedule import Schedule
-from notifier.workers.trouble import Upstream
-
-_GOODBYE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +61,7 @@ async def assembled(
     check_exposure(config)
     path = supported(config)
     async with AsyncExitStack() as stack:
-        server = config.server
-        storage = await open_storage(
-            path, clock=clock, master_key=server.master_key, next_master_key=server.next_master_key
-        )
-        stack.push_async_callback(storage.close)
-        async with storage.writing() as tx:
-            await tx.release_claims(now=clock.now())  # Their process is gone: the lock is ours.
+        storage = await _storage(config, path, clock, stack)
         templates = Templates(config.templates.directory)
         if channels is None:
             channels = all_channels(config, templates, clock)
@@ -94,8 +74,12 @@ async def assembled(
         shelf, cells = await _shelf(config, storage), Cells()
         stack.push_async_callback(cells.close)
         handed = HandedBodies(shelf, cells, metrics)
-        workers = await _workers(
-            config, accounts, storage, channels, handed, clock=clock, metrics=metrics, stack=stack
+        workers = crew(
+            Ground(config=config, accounts=accounts, storage=storage, clock=clock, metrics=metrics),
+            channels,
+            handed,
+            liveness=lambda: supervisor.liveness(),  # noqa: PLW0108 - it is made of the workers
+            stack=stack,
         )
         supervisor = Supervisor(workers, clock=clock, metrics=metrics, grace_s=config.server.shutdown_grace_s)
         services = Services(
@@ -112,11 +96,7 @@ async def assembled(
             shelf=shelf,
             cells=cells,
             template_files=templates.names,
-            openers={
-                name: partial(opened, keys=keys_of(name, account))
-                for name, account in config.accounts.items()
-                if account.hints is not None
-            },
+            openers=_openers(config),
         )
         yield Daemon(
             config=config,
@@ -127,85 +107,33 @@ async def assembled(
         )
 
 
+async def _storage(config: Config, path: Path, clock: Clock, stack: AsyncExitStack) -> Storage:
+    server = config.server
+    storage = await open_storage(
+        path, clock=clock, master_key=server.master_key, next_master_key=server.next_master_key
+    )
+    stack.push_async_callback(storage.close)
+    async with storage.writing() as tx:
+        await tx.release_claims(now=clock.now())  # Their process is gone: the lock is ours.
+        await tx.note(Sign.ALIVE, at=clock.now())
+    return storage
+
+
+def _openers(config: Config) -> dict[str, Callable[[bytes], bytes | Failure | None]]:
+    """Return what opens sealed hints, for each account that takes any."""
+    return {
+        name: partial(opened, keys=keys_of(name, account))
+        for name, account in config.accounts.items()
+        if account.hints is not None
+    }
+
+
 async def _shelf(config: Config, storage: Storage) -> Shelf:
     """Return the templates that were handed in; what was handed in before it was switched off stays unused."""
     if not config.templates.over_rest:
         return {}
     async with storage.reading() as tx:
         return {(each.account, each.name): each for each in await tx.handed_templates()}
-
-
-async def _workers(
-    config: Config,
-    accounts: Mapping[str, bool],
-    storage: Storage,
-    channels: Mapping[str, Channel],
-    handed: HandedBodies,
-    *,
-    clock: Clock,
-    metrics: Metrics,
-    stack: AsyncExitStack,
-) -> list[Worker]:
-    lanes = Lanes(config.delivery.order_hold_attempts, config.delivery.order_hold_s)
-    telling = Telling(
-        expires_after_s=config.delivery.expires_after_s,
-        lanes=lanes,
-        new_id=new_delivery_id,
-        livemode=lambda account: accounts[account],
-    )
-    recorder = Recorder(clock=clock, policy=_policy(config), telling=telling, metrics=metrics)
-    workers: list[Worker] = []
-    for name, account in config.accounts.items():
-        feeds = {}
-        for each, source in _sources(name, account, clock).items():
-            stack.push_async_callback(source.close)
-            feeds[each] = Feed(source, Upstream(name, each, storage=storage, clock=clock, telling=telling))
-        workers.append(
-            Poller(
-                name,
-                feeds=feeds,
-                limits=AccountLimits(
-                    requests_per_s=account.requests_per_s, max_concurrency=account.max_concurrency
-                ),
-                storage=storage,
-                recorder=recorder,
-                clock=clock,
-                metrics=metrics,
-            )
-        )
-    limits = delivery_limits(config, lanes)
-    workers.append(
-        Deliverer(
-            storage=storage,
-            channels=channels,
-            limits=limits,
-            telling=telling,
-            clock=clock,
-            metrics=metrics,
-            handed=handed,
-        )
-    )
-    janitor = Janitor(
-        storage=storage,
-        clock=clock,
-        metrics=metrics,
-        telling=telling,
-        retention_days=config.storage.retention_days,
-        accounts=tuple(accounts),
-    )
-    workers.append(Schedule(janitor.jobs(), metrics=metrics))
-    return workers
-
-
-def _sources(name: str, account: Account, clock: Clock) -> dict[Source, StatusSource]:
-    """Open what an account can be asked at; HyperCredit needs a key of its own."""
-    sources: dict[Source, StatusSource] = {
-        Source.ORDER: order_status_source(name, account, clock=clock),
-        Source.MANDATE: mandate_source(name, account, clock=clock),
-    }
-    if account.credit:
-        sources[Source.HYPERCREDIT] = hypercredit_source(name, account, account.credit, clock=clock)
-    return sources
 
 
 @asynccontextmanager
@@ -230,28 +158,3 @@ def _new_id() -> str:
 
 def _new_secret() -> Secret:
     return Secret(signature.new_secret())
-
-
-def _policy(config: Config) -> PollingPolicy:
-    polling = config.polling
-    return PollingPolicy(
-        min_interval_s=polling.min_interval_s,
-        max_interval_s=polling.max_interval_s,
-        settle_failed_after_s=polling.settle_failed_after_s,
-        settle_charged_after_s=polling.settle_charged_after_s,
-        stuck_after_s=polling.stuck_after_s,
-        refund_overdue_after_s=polling.refund_overdue_after_s,
-    )
-
-
-def delivery_limits(config: Config, lanes: Lanes) -> DeliveryLimits:
-    """Return how deliveries are tried under this configuration."""
-    delivery = config.delivery
-    return DeliveryLimits(
-        concurrency=delivery.concurrency,
-        longest_attempt_s=max(delivery.timeout_s, config.email.timeout_s) + _GOODBYE_S,
-        schedule=tuple(delivery.schedule),
-        lanes=lanes,
-        keep_answers=delivery.keep_answers,
-        disable_after_s=delivery.disable_after_s,
-    )

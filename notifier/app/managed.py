@@ -20,6 +20,7 @@ from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import SubscriptionSecrets
 from notifier.web.problems import bad_members
 from notifier.web.shapes import NewSubscription
+from notifier.web.wishes import Wish, subscribe
 
 CONFIG = "config"
 _PAGE = 500
@@ -165,7 +166,7 @@ async def _write(
         kept = (new_secret(),)
     secrets: SubscriptionSecrets = wish.secrets(kept)
     if existing is None:
-        await tx.add_subscription(fresh, secrets, now=clock.now())
+        await subscribe(tx, Wish(fresh, secrets, wish.since), now=clock.now())
     else:
         await tx.amend_subscription(fresh, secrets, now=clock.now())
 

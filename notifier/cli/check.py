@@ -157,6 +157,7 @@ def _targets(
     report: Report, config: "Config", channels: "dict[str, Channel]", templates: "Templates"
 ) -> None:
     from notifier.app.managed import wishes
+    from notifier.app.outward import watchdog_problems
     from notifier.app.playground import ACCOUNT
     from notifier.errors import ChannelMisconfigured, InvalidValue
 
@@ -172,6 +173,7 @@ def _targets(
         if not is_known:
             message = f"{table.template!r} is no template of {table.channel}; there are: {', '.join(known)}"
             problems.append(Problem(f"subscriptions.{name}.template", message, "template"))
+    problems += watchdog_problems(config)
     operators = config.operators
     if operators.channel and operators.address:
         try:

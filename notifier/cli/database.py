@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
+from notifier.cli.failure import FAILED
 from notifier.cli.options import COMMON, Common, Failed, Misuse
-from notifier.cli.screen import note, safe, show_json, show_members
+from notifier.cli.screen import note, safe, show_json, show_members, show_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from notifier.config.model import Config
+    from notifier.storage.records import Finding
 
 db = App(name="db", help="The database, while no daemon runs on it.")
 
@@ -119,6 +123,61 @@ async def prune(*, options: Common = COMMON) -> None:
     finally:
         await storage.close()
     tell({"database": str(path), "deleted": total}, f"{total} rows deleted from {safe(path)}", options)
+
+
+@db.command
+async def audit(*, options: Common = COMMON) -> int:
+    """Ask whether anything is lost: events, deliveries, due times; exit status 1 with the rows if so.
+
+    Things are overdue by the instant at which the daemon lived last, not by now.
+    """
+    from notifier.app.playground import ACCOUNT
+    from notifier.clock import SystemClock
+    from notifier.domain.instant import EPOCH
+    from notifier.storage.auditing import audit as audit_storage
+    from notifier.storage.engine import open_storage
+    from notifier.storage.records import Sign
+
+    config, path = configured(options)
+    if not await asyncio.to_thread(path.exists):
+        raise Failed(f"there is no database at {path}; `notifier run` makes one")
+    storage = await open_storage(
+        path, clock=SystemClock(), master_key=config.server.master_key, holder="notifier db audit"
+    )
+    try:
+        async with storage.reading() as tx:
+            alive_at = await tx.noted(Sign.ALIVE)
+        accounts = list(config.accounts) or [ACCOUNT]
+        findings = await audit_storage(storage, accounts=accounts, at=alive_at or EPOCH)
+    finally:
+        await storage.close()
+    _tell_findings(path, findings, alive_at, options)
+    return FAILED if findings else 0
+
+
+def _tell_findings(
+    path: Path, findings: "list[Finding]", alive_at: "datetime | None", options: Common
+) -> None:
+    from notifier.domain.instant import iso
+
+    if options.json:
+        listed = [{"check": each.check, "count": each.count, "rows": each.rows} for each in findings]
+        show_json(
+            {
+                "database": str(path),
+                "clean": not findings,
+                "as_of": alive_at and iso(alive_at),
+                "findings": listed,
+            }
+        )
+        return
+    for finding in findings:
+        note(f"[red]{finding.check}[/]: {finding.count}")
+        show_table(tuple(finding.rows[0]), finding.rows)
+        if finding.count > len(finding.rows):
+            note(f"[dim]The first {len(finding.rows)} of them.[/]")
+    if not findings:
+        note(f"{safe(path)}: nothing is lost and nothing overdue")
 
 
 def configured(options: Common) -> "tuple[Config, Path]":

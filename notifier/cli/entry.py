@@ -15,6 +15,7 @@ from notifier.cli.failure import FAILED, INTERRUPTED, lines_of, single, status_o
 from notifier.cli.keys import keys
 from notifier.cli.reading import deliveries, events, explain
 from notifier.cli.rendering import render
+from notifier.cli.replaying import replay
 from notifier.cli.subscription import subscription
 from notifier.cli.verifying import verify
 from notifier.cli.watch import watch
@@ -39,6 +40,7 @@ for verb in (
     explain,
     events,
     deliveries,
+    replay,
     render,
     verify,
     db,

@@ -42,6 +42,11 @@ COMMON = Common()
 REMOTE = Remote()
 
 
+def place(text: str) -> str | int:
+    """Return a place in the log as REST takes it: a sequence as a number, an instant as it is."""
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
 class Misuse(NotifierError):
     """The command line asks for what cannot be."""
 

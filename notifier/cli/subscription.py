@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter, validators
 
-from notifier.cli.options import REMOTE, Misuse, Remote
+from notifier.cli.options import REMOTE, Misuse, Remote, place
 from notifier.cli.screen import note, safe, show_json, show_members, show_table
 
 subscription = App(name="subscription", help="Subscriptions: who is told of what.")
@@ -27,6 +27,7 @@ async def add(
     mode: Literal["all", "latest"] | None = None,
     ordering: Literal["hold", "strict"] | None = None,
     rate_per_s: float | None = None,
+    since: str | None = None,
     body: Path | None = None,
     options: Remote = REMOTE,
 ) -> None:
@@ -42,6 +43,7 @@ async def add(
     :param mode: Every event, or only the newest of each subject.
     :param ordering: How long a later event of an order waits for an earlier one.
     :param rate_per_s: At most so many attempts a second.
+    :param since: Begin with what was seen at this instant (2026-11-22T10:00:00Z) or this sequence, instead of now.
     :param body: A file with members of the REST body as JSON, for those without an option here and for targets
         that are secrets; options go before it.
     """
@@ -49,7 +51,7 @@ async def add(
 
     given = {
         "channel": channel, "target": target, "events": event, "name": name, "tags": tag, "template": template,
-        "mode": mode, "ordering": ordering, "rate_per_s": rate_per_s,
+        "mode": mode, "ordering": ordering, "rate_per_s": rate_per_s, "since": since and place(since),
         "filter": _json(filter, "--filter") if filter else None,
     }  # fmt: skip
     members = _json(await asyncio.to_thread(body.read_bytes), str(body)) if body else {}

@@ -153,6 +153,7 @@ class Delivery(Section):
     concurrency: Count = 64
     order_hold_attempts: Count = 3
     order_hold_s: Patience = 600
+    heartbeat_s: Patience = 1 * HOUR_S
     allow_http: bool = False
     allowed_ports: Annotated[tuple[Port, ...], Field(min_length=1)] = (443, 8443)
     allow_private_targets: bool = False

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from notifier.domain.event import Event, EventId
+from notifier.domain.event import Backlog, Event, EventId
 from notifier.domain.instant import iso
 from notifier.domain.money import Money
 from notifier.domain.order import OrderId, Phase, Source
@@ -31,7 +31,7 @@ SCHEMA = 1
 
 def event_document(event: Event, sequence: int, order: Document | None) -> Document:
     """Return the event as receivers, REST and templates see it; `order` is the snapshot it speaks of."""
-    return {
+    document: Document = {
         "id": event.id,
         "type": event.type,
         "timestamp": iso(event.observed_at),
@@ -57,6 +57,14 @@ def event_document(event: Event, sequence: int, order: Document | None) -> Docum
             "order": order,
         },
     }
+    if event.backlog is not None:
+        document["data"]["backlog"] = {
+            "last_sequence": event.backlog.last_sequence,
+            "owed": list(event.backlog.owed),
+            "owed_count": event.backlog.owed_count,
+            "unnumbered": event.backlog.unnumbered,
+        }
+    return document
 
 
 def order_document(order_id: OrderId, snapshot: Snapshot) -> Document:
@@ -173,6 +181,7 @@ _SYSTEM = {
     Subject.TEST,
 }
 _SEEN_AT = datetime(2026, 11, 22, 10, 15, 30, 123_000, tzinfo=UTC)
+_SAMPLE_BACKLOG = Backlog(last_sequence=1041, owed=(1038, 1041), owed_count=2, unnumbered=1)
 _ORDER_ID = OrderId("JP1636474794")
 _TXN_ID = f"sandboxmart-{_ORDER_ID}"
 _ARN = "74332746012345678901234"
@@ -251,6 +260,7 @@ def sample_event_document(event_type: str) -> Document:
         current=current,
         phase=order_phase(snapshot) if snapshot else Phase.UNKNOWN if is_of_order else None,
         not_before=_SEEN_AT - timedelta(seconds=2) if snapshot else None,
+        backlog=_SAMPLE_BACKLOG if subject is Subject.HEARTBEAT else None,
     )
     return event_document(event, 1042, order_document(_ORDER_ID, snapshot) if snapshot else None)
 
@@ -270,7 +280,7 @@ def _sample_step(event_type: str, subject: Subject) -> tuple[str | None, str | N
 def _sample_subject_id(subject: Subject) -> str | None:
     if subject is Subject.SOURCE:
         return Source.ORDER
-    is_nameless = subject in {Subject.ORDER, Subject.WATCH, Subject.HEARTBEAT}
+    is_nameless = subject in {Subject.ORDER, Subject.WATCH}
     return None if is_nameless else f"{subject}-sample"
 
 

@@ -56,6 +56,20 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How a subscription stands: the last number it gave, and what it is still owed.
+
+    `owed` are the lowest numbers of deliveries that have not ended, `owed_count` how many such numbers there are in
+    all, `unnumbered` how many deliveries wait for their first attempt and so have none yet.
+    """
+
+    last_sequence: int
+    owed: tuple[int, ...]
+    owed_count: int
+    unnumbered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One fact, immutable. `observed_at` is when we saw it, `not_before` the last look that did not show it."""
 
@@ -78,6 +92,8 @@ class Event:
     phase: Phase | None = None
     not_before: datetime | None = None
     initial: bool = False
+    backlog: Backlog | None = None
+    """Of a heartbeat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

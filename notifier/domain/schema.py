@@ -103,6 +103,18 @@ def event_schema() -> JsonSchema:
     }
 
 
+_BACKLOG: JsonSchema = {
+    "type": "object",
+    "required": ["last_sequence", "owed", "owed_count", "unnumbered"],
+    "properties": {
+        "last_sequence": {"type": "integer", "minimum": 0},
+        "owed": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+        "owed_count": {"type": "integer", "minimum": 0},
+        "unnumbered": {"type": "integer", "minimum": 0},
+    },
+}
+
+
 def type_schema(event_type: str) -> JsonSchema:
     """Return the schema of one type, to be read beside EVENT."""
     subject = Subject(event_type.partition(".")[0])
@@ -116,11 +128,16 @@ def type_schema(event_type: str) -> JsonSchema:
         data |= {"order": {"const": None}, "phase": {"const": None}}
         if subject is not Subject.DELIVERY:  # which may speak of an order, by its id
             data["order_id"] = {"const": None}
+        if subject is Subject.HEARTBEAT:
+            data["backlog"] = _BACKLOG
+    own: JsonSchema = {"properties": data}
+    if subject is Subject.HEARTBEAT:
+        own["required"] = ["backlog"]
     return {
         "$schema": DIALECT,
         "title": event_type,
         "$ref": EVENT,
-        "properties": {"type": {"const": event_type}, "data": {"properties": data}},
+        "properties": {"type": {"const": event_type}, "data": own},
     }
 
 

@@ -4,18 +4,17 @@ Nothing outside `notifier.storage` knows the database. A transaction commits whe
 behind when it raises. SQLite and PostgreSQL pass one suite: `tests/storage/contract`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState
 from notifier.domain.event import Event, EventId
-from notifier.domain.handed import HandedTemplate
-from notifier.domain.health import ListenerHealth, TargetHealth
 from notifier.domain.order import OrderKey, Source, WatchState
 from notifier.domain.snapshot import Snapshot
-from notifier.domain.subscription import Subscription, SubscriptionId
+from notifier.domain.subscription import SubscriptionId
+from notifier.storage.audience import ReceiverStore, SubscriptionStore, TemplateStore
 from notifier.storage.records import (
     AttemptRecord,
     Claim,
@@ -29,12 +28,12 @@ from notifier.storage.records import (
     NewDelivery,
     Registration,
     RememberedAnswer,
-    Signals,
     SourceHealth,
     StoredSnapshot,
-    SubscriptionSecrets,
     Watch,
 )
+from notifier.storage.recovery import AuditStore, BacklogStore, ReplayStore
+from notifier.storage.signals import Signals
 
 
 class WatchStore(Protocol):
@@ -159,8 +158,17 @@ class EventStore(Protocol):
     async def raise_counter(self, account: str, subject: str, subject_id: str) -> int:
         """Raise and return a subject's own counter, for events of no snapshot (6.3)."""
 
-    async def add_events(self, events: Sequence[tuple[Event, int]], watch_id: int | None) -> None:
-        """Append events with their sequences. An id that is there already is a defect and raises Conflict."""
+    async def add_events(
+        self,
+        events: Sequence[tuple[Event, int]],
+        watch_id: int | None,
+        *,
+        owed: Mapping[EventId, int] | None = None,
+    ) -> None:
+        """Append events with their sequences, and to how many each is owed, which an audit asks for.
+
+        An id that is there already is a defect and raises Conflict.
+        """
 
     async def events(
         self,
@@ -175,53 +183,6 @@ class EventStore(Protocol):
 
     async def event(self, event_id: EventId) -> LoggedEvent:
         """Return one event; raises NotFound."""
-
-
-class SubscriptionStore(Protocol):
-    """Who is told."""
-
-    async def add_subscription(
-        self, subscription: Subscription, secrets: SubscriptionSecrets, *, now: datetime
-    ) -> None:
-        """Add one.
-
-        Raises: Conflict when its id or (account, name) is taken.
-        """
-
-    async def subscription(self, account: str, subscription_id: SubscriptionId) -> Subscription:
-        """Return one; raises NotFound."""
-
-    async def subscription_by_name(self, account: str, name: str) -> Subscription | None:
-        """Return the one of that name, or None."""
-
-    async def subscriptions(self, account: str, *, after: str = "", limit: int = 50) -> list[Subscription]:
-        """Return subscriptions in the order of their ids, which is the page's cursor."""
-
-    async def listening(self, account: str, order_key: OrderKey | None) -> list[Subscription]:
-        """Return all subscriptions that may hear of this order: unbound ones and those bound to it."""
-
-    async def amend_subscription(
-        self, subscription: Subscription, secrets: SubscriptionSecrets | None, *, now: datetime
-    ) -> None:
-        """Write a subscription; None leaves its secrets.
-
-        Paused or disabled makes what is pending held; active makes what is held pending again, in order (6.9).
-        With new secrets, or active again, what counted against it is forgotten.
-        """
-
-    async def drop_held(self, subscription_id: SubscriptionId, *, now: datetime) -> int:
-        """Cancel what is held, for `enable {"held": "drop"}`; return how many."""
-
-    async def remove_subscription(
-        self, account: str, subscription_id: SubscriptionId, *, now: datetime
-    ) -> None:
-        """Delete one; what it is owed ends as cancelled.
-
-        Raises: NotFound.
-        """
-
-    async def secrets(self, subscription_id: SubscriptionId) -> SubscriptionSecrets:
-        """Return the unsealed part."""
 
 
 class DeliveryStore(Protocol):
@@ -289,22 +250,6 @@ class DeliveryStore(Protocol):
         """Return a delivery's attempts, first to last."""
 
 
-class ReceiverStore(Protocol):
-    """How receivers stand (6.13); what is not kept is well."""
-
-    async def unwell_targets(self) -> dict[str, TargetHealth]:
-        """Return every target that is not well, by its id."""
-
-    async def save_target(self, target_id: str, health: TargetHealth) -> None:
-        """Write how a target stands."""
-
-    async def failing_listeners(self) -> dict[SubscriptionId, ListenerHealth]:
-        """Return every subscription whose last attempt failed."""
-
-    async def save_listener(self, subscription_id: SubscriptionId, health: ListenerHealth) -> None:
-        """Write how a subscription stands."""
-
-
 class HealthStore(Protocol):
     """Source health, keys, repeated requests, and what `db status` shows."""
 
@@ -347,19 +292,6 @@ class HealthStore(Protocol):
         """
 
 
-class TemplateStore(Protocol):
-    """Templates that were handed in over REST."""
-
-    async def handed_templates(self) -> list[HandedTemplate]:
-        """Return all of them, of every account."""
-
-    async def keep_template(self, template: HandedTemplate) -> None:
-        """Write a template, in place of the one of its account and name."""
-
-    async def drop_template(self, account: str, name: str) -> None:
-        """Forget a template, if it is there."""
-
-
 class Transaction(
     WatchStore,
     LookStore,
@@ -368,6 +300,9 @@ class Transaction(
     SubscriptionStore,
     DeliveryStore,
     ReceiverStore,
+    ReplayStore,
+    BacklogStore,
+    AuditStore,
     HealthStore,
     TemplateStore,
     Protocol,

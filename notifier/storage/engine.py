@@ -20,9 +20,9 @@ from notifier.storage.driver import opened
 from notifier.storage.keyring import Keyring, Rotation
 from notifier.storage.lock import RunLock
 from notifier.storage.migrations.running import HERE, revisions, upgrade
-from notifier.storage.records import Signals
 from notifier.storage.repository.transaction import Repository
 from notifier.storage.resealing import reseal
+from notifier.storage.signals import Signals
 from notifier.storage.vault import Vault
 
 _READERS = 4

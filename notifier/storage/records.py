@@ -1,7 +1,6 @@
 """Values that storage trades: what a row means, once read and before it is written."""
 
-import asyncio
-import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +10,7 @@ from msgspec import Struct
 
 from notifier.config.secret import Secret
 from notifier.domain.cadence import Deadlines, Why
-from notifier.domain.delivery import Delivery, DeliveryId, Reason
+from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import Event, EventId, Expectation
 from notifier.domain.instant import iso, seconds
 from notifier.domain.order import OrderId, OrderKey, Phase, Source, WatchState
@@ -271,12 +270,84 @@ class DeliveryView:
     replay_id: str | None
 
 
+class Recalled(Struct, frozen=True, kw_only=True, gc=False):
+    """An event as a replay finds it, with what its subscription's last delivery of it left behind.
+
+    `number` is the sequence that the subscription gave it; `logged` and `tags` are there where they were asked for.
+    """
+
+    event_id: EventId
+    type: str
+    watch_id: int | None
+    order_version: int
+    sequence: int
+    state: DeliveryState | None
+    """Of the last delivery; None where there was none."""
+    had_ended: bool
+    """Whether the last delivery had ended when the replay was asked for."""
+    number: int | None
+    body_id: str | None
+    has_snapshot: bool
+    logged: LoggedEvent | None
+    tags: tuple[str, ...]
+
+
+class Tally(Struct, frozen=True, kw_only=True, gc=False):
+    """How many events in a replay's range are alike; members as `Recalled` has them."""
+
+    type: str
+    state: DeliveryState | None
+    had_ended: bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What became so far of the deliveries of a replay; `untried` are pending before their first attempt."""
+
+    states: Mapping[DeliveryState, int]
+    untried: int
+
+    @property
+    def owed(self) -> int:
+        return self.states.get(DeliveryState.PENDING, 0) + self.states.get(DeliveryState.HELD, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Lanes:
     """How long a later event of an order waits for an earlier one. Units: `hold_s` seconds."""
 
     hold_attempts: int = 3
     hold_s: float = 600.0
+
+
+class Sign(StrEnum):
+    """Things of which it is remembered when they were done last."""
+
+    ALIVE = "alive_at"
+    AUDITED = "audited_at"
+
+
+class Check(StrEnum):
+    """What an audit asks; each is the word for what is wrong if the answer is not what it should be."""
+
+    EVENT_LOST = "event_lost"
+    DELIVERY_LOST = "delivery_lost"
+    DELIVERY_MISSING = "delivery_missing"
+    DELIVERY_ASTRAY = "delivery_astray"
+    DELIVERY_WITHOUT_TIME = "delivery_without_time"
+    DELIVERY_OVERDUE = "delivery_overdue"
+    WATCH_WITHOUT_TIME = "watch_without_time"
+    WATCH_OVERDUE = "watch_overdue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found: how many rows in all, and the first of them as they are shown."""
+
+    check: Check
+    count: int
+    rows: tuple[Mapping[str, str | int | None], ...]
 
 
 class SourceState(StrEnum):
@@ -309,31 +380,3 @@ class RememberedAnswer:
     digest: bytes
     http_status: int
     body: bytes
-
-
-class Bell:
-    """Wakes everyone who listens; each has an event of its own to clear."""
-
-    def __init__(self) -> None:
-        self._listeners: weakref.WeakSet[asyncio.Event] = weakref.WeakSet()
-
-    def listener(self) -> asyncio.Event:
-        """Return an event that every ring sets, for as long as it is kept."""
-        event = asyncio.Event()
-        self._listeners.add(event)
-        return event
-
-    def ring(self) -> None:
-        """Set the event of every listener."""
-        for event in self._listeners:
-            event.set()
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """Rung after a commit that made work due sooner, so that a worker need not wait out its sleep."""
-
-    looks: Bell = field(default_factory=Bell)
-    deliveries: Bell = field(default_factory=Bell)
-    subscriptions: Bell = field(default_factory=Bell)
-    """Rung after a subscription was edited, paused or deleted: what is claimed for it may be out of date."""

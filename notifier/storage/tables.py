@@ -27,6 +27,7 @@ from sqlalchemy.types import TypeEngine
 
 from notifier.domain.event import Event, Expectation
 from notifier.domain.instant import from_ms, to_ms
+from notifier.domain.replay import Replay
 from notifier.domain.snapshot import Reader, Snapshot
 from notifier.domain.subscription import Subscription
 
@@ -155,6 +156,7 @@ accounts = _table(
     "accounts",
     Column("name", Text, primary_key=True),
     Column("sequence", Whole, nullable=False),
+    Column("pruned_through", Whole, nullable=False, server_default="0"),
 )
 
 counters = _table(
@@ -177,6 +179,7 @@ events = _table(
     Column("type", Text, nullable=False),
     Column("observed_at", Instant, nullable=False),
     Column("document", Document(Event), nullable=False),
+    Column("owed", Whole),
     UniqueConstraint("account", "sequence"),
     Index("events_order", "account", "order_key", "sequence"),
     Index("events_watch", "watch_id", "order_version"),
@@ -195,6 +198,7 @@ subscriptions = _table(
     Column("sequence", Whole, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("deleted_at", Instant),
+    Column("listens_after", Whole, nullable=False, server_default="0"),
 )
 _index(
     "subscriptions_name",
@@ -252,6 +256,19 @@ _index("deliveries_line", deliveries.c.subscription_id, deliveries.c.due_at, whe
 _index("deliveries_lane", deliveries.c.subscription_id, deliveries.c.watch_id, deliveries.c.seq, where=_owed)
 _index("deliveries_expiry", deliveries.c.expires_at, where=_owed)
 _index("deliveries_age", deliveries.c.finished_at, where=deliveries.c.finished_at.is_not(None))
+_index("deliveries_replay", deliveries.c.replay_id, deliveries.c.state, where=deliveries.c.replay_id != "")
+
+replays = _table(
+    "replays",
+    Column("id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("subscription_id", Text, ForeignKey("subscriptions.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("finished_at", Instant),
+    Column("document", Document(Replay), nullable=False),
+    Index("replays_age", "finished_at"),
+)
+_index("replays_running", replays.c.subscription_id, where=replays.c.state == "running")
 
 attempts = _table(
     "attempts",

@@ -1,6 +1,7 @@
 """Telling: events go into the log and are owed to whoever wants them, in the caller's own transaction (6.9)."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -42,13 +43,10 @@ async def tell(
     account, order_key = events[0].account, events[0].order_key
     sequences = await tx.next_sequences(account, len(events))
     told = list(zip(events, sequences, strict=True))
-    await tx.add_events(told, watch.id if watch else None)
     listeners = await tx.listening(account, order_key)
-    if not listeners:
-        return 0
-    order = order_document(watch.order_id, snapshot) if watch and snapshot else None
+    order = order_document(watch.order_id, snapshot) if listeners and watch and snapshot else None
     tags = sorted(watch.tags) if watch else []
-    documents = [(event, event_document(event, sequence, order)) for event, sequence in told]
+    documents = [(event, event_document(event, sequence, order)) for event, sequence in told if listeners]
     deliveries = [
         NewDelivery(
             delivery=owed(
@@ -66,6 +64,8 @@ async def tell(
         for listener, wanted in _who_wants(documents, listeners, tags, never_to)
         for event in owed_of(listener, wanted)
     ]
+    counts = Counter(new.event.id for new in deliveries)
+    await tx.add_events(told, watch.id if watch else None, owed=counts)
     await tx.owe(deliveries, now=now, lanes=lanes)
     return len(deliveries)
 
@@ -81,7 +81,7 @@ def _who_wants(
         for listener in listeners
         if listener.id != never_to
     ]
-    if documents[0][0].subject is not Subject.SUBSCRIPTION:
+    if not found or documents[0][0].subject is not Subject.SUBSCRIPTION:
         return found
     others = [(listener, wanted) for listener, wanted in found if wanted and listener.managed != OPERATORS]
     return others or found
@@ -89,6 +89,32 @@ def _who_wants(
 
 def _wants(listener: Subscription, event: Event, tags: Sequence[str], document: Document) -> bool:
     return listener.wants(event.type, event.order_key, tags, document)
+
+
+async def tell_only(
+    tx: Transaction,
+    event: Event,
+    listener: Subscription,
+    *,
+    now: datetime,
+    expires_after_s: float,
+    lanes: Lanes,
+    new_id: Callable[[], str] = new_delivery_id,
+) -> DeliveryId:
+    """Append an event of no order to the log and owe it to one subscription, past its patterns and all others."""
+    (sequence,) = await tx.next_sequences(event.account, 1)
+    await tx.add_events([(event, sequence)], None, owed={event.id: 1})
+    delivery = owed(
+        DeliveryId(new_id()),
+        listener.state,
+        now=now,
+        expires_after_s=listener.expires_after_s or expires_after_s,
+    )
+    debt = NewDelivery(
+        delivery=delivery, account=event.account, subscription=listener, event=event, watch_id=None
+    )
+    await tx.owe([debt], now=now, lanes=lanes)
+    return delivery.id
 
 
 def _is_derived(event: Event) -> bool:

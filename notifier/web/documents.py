@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from notifier.channels.contract import Channel
+from notifier.domain.delivery import DeliveryState
 from notifier.domain.document import Document, event_document, order_document
 from notifier.domain.event import Expectation
 from notifier.domain.health import ListenerHealth, TargetHealth
 from notifier.domain.instant import iso
+from notifier.domain.replay import Replay
 from notifier.domain.standing import order_phase
 from notifier.domain.subscription import Subscription
 from notifier.storage.records import (
     AttemptRecord,
     DeliveryView,
     LoggedEvent,
+    Made,
     StoredSnapshot,
     SubscriptionSecrets,
     Watch,
@@ -160,4 +163,23 @@ def attempt_document(attempt: AttemptRecord) -> Document:
         "http_status": attempt.http_status,
         "retry_after_s": attempt.retry_after_s,
         "answer": attempt.answer.decode("utf-8", "replace"),
+    }
+
+
+def replay_document(replay: Replay, made: Made, log_begins_at: datetime | None) -> Document:
+    """Return a replay with how far it has come."""
+    ended: Document = {state.value: made.states.get(state, 0) for state in DeliveryState if state.is_final}
+    return {
+        "id": replay.id,
+        "account": replay.account,
+        "subscription": replay.subscription_id,
+        "state": replay.state,
+        "matched": replay.matched,
+        "made": replay.made,
+        "pending": made.owed,
+        **ended,
+        "gone": replay.gone,
+        "log_begins_at": instant(log_begins_at),
+        "created_at": instant(replay.created_at),
+        "finished_at": instant(replay.finished_at),
     }

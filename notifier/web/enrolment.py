@@ -10,7 +10,7 @@ from notifier.storage.contract import Transaction
 from notifier.storage.records import Registration, Watch
 from notifier.web.services import Services
 from notifier.web.shapes import NewWatch
-from notifier.web.wishes import Wish, wished
+from notifier.web.wishes import Wish, subscribe, wished
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,4 @@ async def _told(tx: Transaction, wish: Wish, now: datetime) -> Document:
         )  # fmt: skip
         if is_alike and (await tx.secrets(present.id)).target == wish.secrets.target:
             return {"id": present.id}
-    await tx.add_subscription(asked, wish.secrets, now=now)
-    shown = {"secret": wish.secrets.signing[0].reveal()} if wish.secrets.signing else {}
-    return {"id": asked.id, **shown}
+    return {"id": asked.id, **await subscribe(tx, wish, now=now), **wish.shown_once}

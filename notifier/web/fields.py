@@ -4,13 +4,15 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, PlainValidator, StringConstraints
 
 from notifier.domain.headers import check_header_name, check_header_value, check_headers
 from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.order import parse_order_id
 from notifier.domain.subscription import check_pattern
+from notifier.errors import InvalidValue
 
+_LAST_SEQUENCE = 2**62
 _LONGEST_S = timedelta(days=30).total_seconds()
 
 
@@ -32,6 +34,26 @@ def _milliseconds(at: datetime) -> datetime:
     return from_ms(to_ms(at))
 
 
+def _place(value: object) -> int | datetime:
+    """Read a place in the log: a sequence, or an instant."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST_SEQUENCE:
+        return value
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if at is not None and at.tzinfo is not None:
+            return _milliseconds(at)
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise ValueError('should be an instant with its zone ("2026-11-22T10:00:00Z") or a sequence of the log')
+
+
+def _type_pattern(pattern: str) -> str:
+    try:
+        return check_pattern(pattern)
+    except InvalidValue as error:
+        raise InvalidValue("types", error.problem.message, error.problem.code) from None
+
+
 def _headers(headers: dict[str, str]) -> dict[str, str]:
     check_headers(headers)
     return headers
@@ -44,7 +66,10 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValid
 Ascii = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}\z")]
 Tags = Annotated[tuple[Word, ...], Field(max_length=20)]
 Instant = Annotated[AwareDatetime, AfterValidator(_milliseconds)]
+Place = Annotated[int | datetime, PlainValidator(_place)]
 Pattern = Annotated[str, StringConstraints(max_length=64), AfterValidator(check_pattern)]
+TypePattern = Annotated[str, StringConstraints(max_length=64), AfterValidator(_type_pattern)]
+TypePatterns = Annotated[tuple[TypePattern, ...], Field(min_length=1, max_length=50)]
 Patterns = Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=50)]
 TargetText = Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_printable)]
 TemplateName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}\z")]

@@ -1,11 +1,12 @@
 """The `test.ping` that shows whether a subscription can be reached."""
 
-from notifier.domain.delivery import DeliveryId, owed
+from notifier.domain.delivery import DeliveryId
 from notifier.domain.event import Event, EventId, Fact, counted_event_id
 from notifier.domain.snapshot import Subject
 from notifier.domain.subscription import Subscription
 from notifier.storage.contract import Transaction
-from notifier.storage.records import Lanes, NewDelivery
+from notifier.storage.records import Lanes
+from notifier.storage.telling import tell_only
 from notifier.web.services import Services
 
 
@@ -26,16 +27,13 @@ async def owe_ping(
         subject_id=fact.subject_id,
         observed_at=now,
     )
-    (sequence,) = await tx.next_sequences(account, 1)
-    await tx.add_events([(event, sequence)], None)
-    delivery = owed(
-        DeliveryId(f"dlv_{services.new_id()}"),
-        subscription.state,
+    delivery_id = await tell_only(
+        tx,
+        event,
+        subscription,
         now=now,
-        expires_after_s=subscription.expires_after_s or config.expires_after_s,
+        expires_after_s=config.expires_after_s,
+        lanes=Lanes(config.order_hold_attempts, config.order_hold_s),
+        new_id=lambda: f"dlv_{services.new_id()}",
     )
-    debt = NewDelivery(
-        delivery=delivery, account=account, subscription=subscription, event=event, watch_id=None
-    )
-    await tx.owe([debt], now=now, lanes=Lanes(config.order_hold_attempts, config.order_hold_s))
-    return event.id, delivery.id
+    return event.id, delivery_id

@@ -1,5 +1,6 @@
 """Bodies and queries as they come in; each turns into the domain's own values, so that nothing is checked twice."""
 
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -9,6 +10,7 @@ from notifier.domain.delivery import DeliveryState
 from notifier.domain.event import Expectation
 from notifier.domain.money import Money
 from notifier.domain.order import Source, WatchState, parse_order_id
+from notifier.domain.replay import Replayable
 from notifier.domain.subscription import Condition, Mode, Op, Ordering
 from notifier.errors import InvalidValue
 from notifier.storage.records import Initial, Registration, SubscriptionSecrets
@@ -23,6 +25,7 @@ from notifier.web.fields import (
     Overlap,
     Path,
     Patterns,
+    Place,
     Rate,
     Scalar,
     Schedule,
@@ -30,6 +33,7 @@ from notifier.web.fields import (
     Tags,
     TargetText,
     TemplateName,
+    TypePatterns,
     Word,
 )
 
@@ -175,13 +179,7 @@ class SubscriptionWish(SubscriptionMembers):
     channel: Word
     target: TargetText = Field(repr=False)
     events: Patterns
-    since: int | Instant | None = None
-
-    @model_validator(mode="after")
-    def _from_now_only(self) -> Self:
-        if self.since is not None:
-            raise InvalidValue("since", "is not supported yet; subscriptions begin now", "unsupported")
-        return self
+    since: Place | None = None
 
     def secrets(self, signing: tuple[Secret, ...]) -> SubscriptionSecrets:
         """Return the part that is sealed."""
@@ -213,6 +211,35 @@ class TemplateWish(Scoped):
 
     channel: Word
     parts: Annotated[dict[str, Annotated[str, Field(max_length=65_536)]], Field(min_length=1, max_length=8)]
+
+
+class ReplayWish(Scoped):
+    """POST /v1/deliveries/{id}/replay."""
+
+    dry_run: bool = False
+    rerender: bool = False
+
+
+class NewReplay(ReplayWish):
+    """POST /v1/subscriptions/{id}/replay; what is left out narrows nothing."""
+
+    since: Place
+    until: Place | None = None
+    types: TypePatterns | None = None
+    states: Annotated[tuple[Replayable, ...], Field(min_length=1, max_length=len(Replayable))] | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        match self.since, self.until:
+            case (int(since), int(until)) if until < since:
+                is_empty = True
+            case (datetime() as since_at, datetime() as until_at):
+                is_empty = until_at <= since_at
+            case _:
+                is_empty = False
+        if is_empty:
+            raise InvalidValue("until", "lies before since; give a later one", "range")
+        return self
 
 
 class NewWatch(Scoped):

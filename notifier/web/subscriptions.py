@@ -13,7 +13,7 @@ from notifier.web.paging import page, text_of
 from notifier.web.ping import owe_ping
 from notifier.web.routing import Answer, Call
 from notifier.web.shapes import Held, ListQuery, NewSubscription, SecretRotation, SubscriptionPatch
-from notifier.web.wishes import Wish, amended, wished
+from notifier.web.wishes import Wish, amended, subscribe, wished
 
 _LIST = "subscriptions"
 
@@ -24,10 +24,8 @@ async def create(call: Call) -> Answer:
     wish = wished(call.services, call.account, body, bound_to=None)
 
     async def work(tx: Transaction) -> Answer:
-        await tx.add_subscription(wish.subscription, wish.secrets, now=call.services.clock.now())
-        document = _document(call, wish)
-        shown = {"secret": wish.secrets.signing[0].reveal()} if wish.secrets.signing else {}
-        return Answer(status=201, body=document, once=shown)
+        begun = await subscribe(tx, wish, now=call.services.clock.now())
+        return Answer(status=201, body=_document(call, wish) | begun, once=wish.shown_once)
 
     return await once(call, work)
 

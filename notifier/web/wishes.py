@@ -1,13 +1,16 @@
 """Subscriptions before they are stored: made from a body, checked with the channel that will carry them."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from notifier.domain.document import sample_event_document
+from notifier.domain.document import Document, sample_event_document
 from notifier.domain.handed import on_shelf
 from notifier.domain.order import OrderKey
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.errors import ChannelMisconfigured, InvalidValue, TemplateError
+from notifier.storage.contract import Transaction
 from notifier.storage.records import SubscriptionSecrets
+from notifier.storage.replaying import Since, replay_since
 from notifier.web.services import Services
 from notifier.web.shapes import SubscriptionMembers, SubscriptionWish
 
@@ -16,10 +19,16 @@ _PREVIEWED = "order.charged"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A subscription and the part of it that is sealed."""
+    """A subscription and the part of it that is sealed; a new one may begin in the past."""
 
     subscription: Subscription
     secrets: SubscriptionSecrets
+    since: Since | None = None
+
+    @property
+    def shown_once(self) -> Document:
+        """The signing secret, where there is one."""
+        return {"secret": self.secrets.signing[0].reveal()} if self.secrets.signing else {}
 
 
 def wished(services: Services, account: str, body: SubscriptionWish, *, bound_to: OrderKey | None) -> Wish:
@@ -40,7 +49,20 @@ def wished(services: Services, account: str, body: SubscriptionWish, *, bound_to
         order_key=bound_to,
         **{"name": None, **body.changes()},
     )
-    return _checked(services, Wish(subscription, secrets))
+    if isinstance(body.since, datetime) and body.since > services.clock.now():
+        raise InvalidValue("since", "is still to come; leave it out to begin now", "future")
+    return _checked(services, Wish(subscription, secrets, body.since))
+
+
+async def subscribe(tx: Transaction, wish: Wish, *, now: datetime) -> Document:
+    """Add a subscription, and the replay of what it asks for from before.
+
+    Returns: `replay_id` if there is one. Raises: Conflict when its name is taken.
+    """
+    await tx.add_subscription(wish.subscription, wish.secrets, now=now)
+    if wish.since is None:
+        return {}
+    return {"replay_id": await replay_since(tx, wish.subscription, wish.since, now=now)}
 
 
 def amended(services: Services, present: Wish, body: SubscriptionMembers) -> Wish:
@@ -74,4 +96,4 @@ def _checked(services: Services, wish: Wish) -> Wish:
             channel.render(sample_event_document(_PREVIEWED), subscription.template)
         except TemplateError as error:
             raise InvalidValue("template", str(error), "template") from None
-    return Wish(replace(subscription, target=channel.shown_target(target)), secrets)
+    return replace(wish, subscription=replace(subscription, target=channel.shown_target(target)))

@@ -10,6 +10,7 @@ from notifier.domain.order import WatchState
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage
+from notifier.storage.records import Sign
 from notifier.workers.news import tell_missed
 from notifier.workers.recording import Telling
 from notifier.workers.schedule import Job
@@ -63,7 +64,7 @@ class Janitor:
         self._seen = now, monotonic
 
     async def expire(self) -> None:
-        """End deliveries that are still owed at their expiry."""
+        """End deliveries that are still owed at their expiry, and leave a sign of life for an audit to go by."""
         now = self._clock.now()
         async with self._storage.writing() as tx:
             expired = await tx.expire_deliveries(now=now, lanes=self._telling.lanes)
@@ -78,6 +79,7 @@ class Janitor:
                     subscription_id=view.subscription_id,
                     now=now,
                 )
+            await tx.note(Sign.ALIVE, at=now)
         if expired:
             log.warning("deliveries.expired", count=len(expired))
 

@@ -1,12 +1,15 @@
 """Verbs that work without a daemon: render and db."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from notifier.domain.document import sample_event_document
+from notifier.domain.order import OrderId
 from notifier.storage.engine import open_storage
+from notifier.storage.records import Registration, Sign
 from support.clock import FakeClock
 
 
@@ -100,7 +103,39 @@ async def test_history_is_pruned(cli):
     assert (ran.status, ran.json["deleted"]) == (0, 0)
 
 
-@pytest.mark.parametrize("verb", [("migrate",), ("status",), ("backup", "copy.db"), ("prune",)])
+async def test_an_audit_of_a_sound_database_finds_nothing(cli):
+    assert (await cli("db", "audit")).status == 1
+    await cli("db", "migrate")
+    ran = await cli("db", "audit")
+    assert (ran.status, ran.out) == (0, "")
+    assert "nothing is lost" in ran.err
+    assert (await cli("db", "audit", "--json")).json == {
+        "database": "notifier-sandbox.db",
+        "clean": True,
+        "as_of": None,
+        "findings": [],
+    }
+
+
+async def test_an_audit_shows_what_is_lost_and_fails(cli):
+    clock = FakeClock()
+    storage = await open_storage(Path("notifier-sandbox.db"), clock=clock)
+    async with storage.writing() as tx:
+        order = Registration(account="sandbox", order_id=OrderId("JP1"))
+        await tx.register(order, now=clock.now() - timedelta(seconds=301))
+        await tx.note(Sign.ALIVE, at=clock.now())
+    await storage.close()
+    ran = await cli("db", "audit")
+    assert ran.status == 1
+    assert "watch_overdue: 1" in ran.err
+    assert "JP1" in ran.out
+    told = await cli("db", "audit", "--json")
+    assert told.status == 1
+    assert [(each["check"], each["count"]) for each in told.json["findings"]] == [("watch_overdue", 1)]
+    assert told.json["as_of"] == "2026-03-02T06:15:00.000Z"
+
+
+@pytest.mark.parametrize("verb", [("migrate",), ("status",), ("backup", "copy.db"), ("prune",), ("audit",)])
 async def test_who_holds_the_database_is_named(cli, verb, tmp_path):
     storage = await open_storage(Path("notifier-sandbox.db"), clock=FakeClock(), holder="notifier run")
     try:

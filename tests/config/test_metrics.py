@@ -53,6 +53,7 @@ def test_no_label_could_name_an_order():
         "job",
         "route",
         "status",
+        "check",
     }
 
 

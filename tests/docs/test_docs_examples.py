@@ -88,6 +88,8 @@ def _route_of(method: str, path: str) -> tuple[str, str]:
 def _remember(space: dict[str, str], called: tuple[str, str], answer: Any) -> None:
     if called == ("POST", "/v1/subscriptions"):
         space["SUBSCRIPTION"] = answer["id"]
+    if called == ("POST", "/v1/subscriptions/{id}/replay"):
+        space["REPLAY"] = answer["id"]
     if called == ("GET", "/v1/events"):
         space["EVENT"] = answer["items"][0]["id"]
     if called == ("GET", "/v1/deliveries") and answer["items"]:

@@ -21,14 +21,15 @@ from notifier.domain.document import sample_event_document
 from notifier.domain.handed import PARTS
 from notifier.domain.health import News
 from notifier.domain.order import WatchState
+from notifier.domain.replay import ReplayState
 from notifier.domain.subscription import SubscriptionState
 from notifier.metrics import Metrics
 from notifier.source.contract import TRANSIENT, FailureReason
-from notifier.storage.records import SourceState
+from notifier.storage.records import Check, SourceState
 from notifier.templating import FILTERS, MOST_CHARACTERS
 from notifier.templating import Templates as Files
 from notifier.web.routes import ROUTES
-from notifier.web.shapes import NewSubscription, NewWatch, SubscriptionPatch, WatchPatch
+from notifier.web.shapes import NewReplay, NewSubscription, NewWatch, SubscriptionPatch, WatchPatch
 
 _STATES, _API, _OPERATIONS, _TEMPLATES = (
     f"docs/{name}.md" for name in ("states", "api", "operations", "templates")
@@ -48,6 +49,7 @@ def _first(name: str, heading: str) -> list[str]:
         ("## Subscription", SubscriptionState),
         ("## Delivery", DeliveryState),
         ("## Reasons", Reason),
+        ("## Replay", ReplayState),
         ("## Source", SourceState),
         ("## Failures of a poll", FailureReason),
     ],
@@ -62,6 +64,7 @@ def test_every_word_of_a_machine_is_explained(heading, words_of_ours):
         ("## Watch", WatchState),
         ("## Subscription", SubscriptionState),
         ("## Delivery", DeliveryState),
+        ("## Replay", ReplayState),
         ("## Source", SourceState),
     ],
 )
@@ -109,6 +112,7 @@ def test_the_calls_that_need_no_key_are_named():
         ("| member of `POST /v1/watches` | means |", NewWatch),
         ("| member of `PATCH /v1/watches/{order_id}` | means |", WatchPatch),
         ("| member of `POST /v1/subscriptions` | means |", NewSubscription),
+        ("| member of `POST /v1/subscriptions/{id}/replay` | means |", NewReplay),
     ],
 )
 def test_every_member_of_a_body_is_explained(head, shape):
@@ -120,6 +124,10 @@ def test_every_member_of_a_body_is_explained(head, shape):
 def test_a_patch_takes_what_the_page_says():
     assert "`PATCH` takes the same but `channel` and `since`" in page(_API)
     assert set(NewSubscription.model_fields) - set(SubscriptionPatch.model_fields) == {"channel", "since"}
+
+
+def test_every_check_of_the_audit_is_explained():
+    assert _first(_OPERATIONS, "`notifier db audit` shows the rows:") == list(Check)
 
 
 def test_every_exit_status_is_listed():

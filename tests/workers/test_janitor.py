@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from notifier.storage.records import Sign
 from notifier.workers.janitor import Janitor
 
 
@@ -75,3 +76,9 @@ async def test_old_history_goes_and_what_is_owed_stays(house, janitor):
     await house.clock.advance(timedelta(days=100).total_seconds())
     await janitor.prune()
     assert await house.types() == []
+
+
+async def test_the_house_leaves_a_sign_of_life(house, janitor):
+    await janitor.expire()
+    async with house.storage.reading() as tx:
+        assert await tx.noted(Sign.ALIVE) == house.clock.now()

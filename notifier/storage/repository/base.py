@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, Row, Select, Table, Update
+from sqlalchemy import Dialect, Insert, Row, Select, Table, Update, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.clock import Clock
+from notifier.storage.tables import accounts
 from notifier.storage.vault import Vault
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -45,6 +46,11 @@ class Rows:
         self._vault = vault
         self._clock = clock
         self.woken = Woken()
+
+    async def last_sequence(self, account: str) -> int:
+        """Return the sequence of the account's newest event, 0 before the first."""
+        last = await self._connection.scalar(select(accounts.c.sequence).where(accounts.c.name == account))
+        return last or 0
 
     async def _upsert(self, table: Table, row: Mapping[str, Any], changed: Mapping[str, Any]) -> Any:
         """Insert the row or, where its key is there, write `changed`; return the whole row as it stands then."""

@@ -26,6 +26,7 @@ from notifier.storage.records import RememberedAnswer, SourceHealth, SourceState
 from notifier.storage.repository.base import Rows
 from notifier.storage.tables import (
     Whole,
+    accounts,
     answers,
     api_keys,
     attempts,
@@ -33,6 +34,7 @@ from notifier.storage.tables import (
     deliveries,
     events,
     looks,
+    replays,
     snapshots,
     sources,
     targets,
@@ -138,6 +140,7 @@ class Health(Rows):
     async def prune(
         self, *, before: datetime, answers_before: datetime, now: datetime, limit: int = 1000
     ) -> int:
+        await self._note_pruned(before)
         gone = 0
         for statement in (
             _some(answers, answers.c.created_at < now - _REMEMBERED, limit),
@@ -146,6 +149,7 @@ class Health(Rows):
             _some(bodies, bodies.c.event_id.in_(_past_events(before)), limit),
             _some(events, events.c.id.in_(_past_events(before)) & ~_HAS_BODY, limit),
             _some(snapshots, _is_past_snapshot(before), limit),
+            _some(replays, replays.c.finished_at < before, limit),
         ):
             gone += (await self._connection.execute(statement)).rowcount
         old = select(attempts.c.seq).where(
@@ -153,6 +157,16 @@ class Health(Rows):
         )
         emptied = update(attempts).where(attempts.c.seq.in_(old.limit(limit))).values(answer=None)
         return gone + (await self._connection.execute(emptied)).rowcount
+
+    async def _note_pruned(self, before: datetime) -> None:
+        """Remember up to which event of each account something may be gone, so that no audit asks for it.
+
+        What ended before an instant was told before it.
+        """
+        last = select(events.c.account, func.max(events.c.sequence)).where(events.c.observed_at < before)
+        for account, sequence in (await self._connection.execute(last.group_by(events.c.account))).all():
+            raised = update(accounts).where(accounts.c.name == account, accounts.c.pruned_through < sequence)
+            await self._connection.execute(raised.values(pruned_through=sequence))
 
 
 _HAS_BODY = exists().where(bodies.c.event_id == events.c.id)

@@ -1,6 +1,6 @@
 """The log of events, in the sequence of each account."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, select
@@ -42,8 +42,17 @@ class Events(Rows):
         value: int = raised.value
         return value
 
-    async def add_events(self, events: Sequence[tuple[Event, int]], watch_id: int | None) -> None:
-        rows = [_row(event, sequence, watch_id) for event, sequence in events]
+    async def add_events(
+        self,
+        events: Sequence[tuple[Event, int]],
+        watch_id: int | None,
+        *,
+        owed: Mapping[EventId, int] | None = None,
+    ) -> None:
+        rows = [
+            _row(event, sequence, watch_id) | {"owed": None if owed is None else owed[event.id]}
+            for event, sequence in events
+        ]
         try:
             await self._each(_ADD, rows)
         except IntegrityError:

@@ -4,18 +4,19 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from notifier.config.secret import Secret
 from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.order import OrderKey
+from notifier.domain.replay import ReplayState
 from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
 from notifier.errors import Conflict, NotFound
 from notifier.storage.records import OldSecret, SubscriptionSecrets
 from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.repository.lanes import OWED, release_held
-from notifier.storage.tables import deliveries, listeners, subscriptions
+from notifier.storage.tables import deliveries, listeners, replays, subscriptions
 from notifier.storage.vault import Vault
 
 _LIVE = select(subscriptions.c.document).where(subscriptions.c.deleted_at.is_(None))
@@ -79,6 +80,7 @@ class Subscriptions(Rows):
             "secrets": seal(self._vault, subscription.id, secrets),
             "sequence": 0,
             "created_at": now,
+            "listens_after": await self.last_sequence(subscription.account),
         }
         try:
             await self._connection.execute(insert(subscriptions), row)
@@ -114,14 +116,15 @@ class Subscriptions(Rows):
     ) -> None:
         values = _columns(subscription)
         self.woken.subscriptions = True
+        present = await self.subscription(subscription.account, subscription.id)
+        if _ear(present) != _ear(subscription):
+            values["listens_after"] = await self.last_sequence(subscription.account)
         if secrets is not None:
             values["secrets"] = seal(self._vault, subscription.id, secrets)
         try:
-            found = await self._connection.execute(_of(subscription).values(values))
+            await self._connection.execute(_of(subscription).values(values))
         except IntegrityError:
             raise _taken(subscription) from None
-        if not found.rowcount:
-            raise _no_such(subscription.id)
         reason = _HELD_BECAUSE.get(subscription.state)
         if reason is None or secrets is not None:
             # What failed before an edit, or before somebody enabled it again, says nothing of what comes.
@@ -146,7 +149,13 @@ class Subscriptions(Rows):
         result = await self._connection.execute(
             dropped.values(state=DeliveryState.CANCELLED, finished_at=now, lease_until=None, token=None)
         )
+        await self._end_replays(subscription_id, now)
         return result.rowcount
+
+    async def _end_replays(self, subscription_id: SubscriptionId, now: datetime) -> None:
+        running = replays.c.state == literal_column("'running'")
+        ended = update(replays).where(replays.c.subscription_id == subscription_id, running)
+        await self._connection.execute(ended.values(state=ReplayState.CANCELLED, finished_at=now))
 
     async def remove_subscription(
         self, account: str, subscription_id: SubscriptionId, *, now: datetime
@@ -166,6 +175,7 @@ class Subscriptions(Rows):
                 token=None,
             )
         )
+        await self._end_replays(subscription_id, now)
 
     async def secrets(self, subscription_id: SubscriptionId) -> SubscriptionSecrets:
         sealed = await self._connection.scalar(
@@ -195,6 +205,18 @@ def _columns(subscription: Subscription) -> dict[str, Any]:
         "order_key": subscription.order_key,
         "document": subscription,
     }
+
+
+def _ear(subscription: Subscription) -> bytes:
+    """Return what decides which events a subscription hears of, as it is written: lists read back as tuples."""
+    rules = (
+        subscription.events,
+        subscription.conditions,
+        subscription.tags,
+        subscription.order_key,
+        subscription.template,
+    )
+    return msgspec.json.encode(rules)
 
 
 def _taken(subscription: Subscription) -> Conflict:

@@ -1,11 +1,14 @@
 """All parts of the repository as one."""
 
+from notifier.storage.repository.audit import Audits
+from notifier.storage.repository.backlog import Backlogs
 from notifier.storage.repository.health import Health
 from notifier.storage.repository.log import Events
 from notifier.storage.repository.looks import Looks, Snapshots
 from notifier.storage.repository.outcomes import Outcomes
 from notifier.storage.repository.owing import Owing
 from notifier.storage.repository.receivers import Receivers
+from notifier.storage.repository.replays import Replays
 from notifier.storage.repository.subscriptions import Subscriptions
 from notifier.storage.repository.templates import HandedTemplates
 from notifier.storage.repository.watches import Watches
@@ -20,6 +23,9 @@ class Repository(
     Owing,
     Outcomes,
     Receivers,
+    Replays,
+    Backlogs,
+    Audits,
     Health,
     HandedTemplates,
 ):

@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -33,6 +34,24 @@ async def test_a_sequence_taken_in_a_failed_transaction_is_given_again(storage):
     with pytest.raises(RuntimeError):
         await fail()
     assert list(await log(storage, event("a"))) == [1]
+
+
+async def test_a_reader_never_sees_a_sequence_before_the_one_below_it(storage):
+    async def write(number):
+        async with storage.writing() as tx:
+            sequences = await tx.next_sequences("main", 2)
+            await asyncio.sleep(0)
+            told = [event(f"{number}_{place}") for place in range(2)]
+            await tx.add_events(list(zip(told, sequences, strict=True)), None)
+
+    writing = asyncio.gather(*(write(number) for number in range(20)))
+    sights = []
+    while not writing.done():
+        async with storage.reading() as tx:
+            sights.append([logged.sequence for logged in await tx.events("main", limit=500)])
+    await writing
+    assert all(sight == list(range(1, len(sight) + 1)) for sight in sights)
+    assert any(0 < len(sight) < 40 for sight in sights)
 
 
 async def test_events_are_read_in_sequence_by_order_and_type(storage):
