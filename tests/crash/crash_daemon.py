@@ -182,7 +182,7 @@ def main() -> None:
         if pid == 0:
             try:
                 _live(birth)
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - a child must never come back into the nursery's loop
                 sys.excepthook(*sys.exc_info())
                 os._exit(1)
             os._exit(0)

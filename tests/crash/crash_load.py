@@ -46,6 +46,8 @@ class Load:
     is_opening: bool = True
     courses: list[Course] = field(default_factory=list)
     opened: int = 0
+    refunded: set[str] = field(default_factory=set)
+    """These settle in a week, whatever the configuration says."""
     _waiting: list[str] = field(default_factory=list)
     _read: int = 0
     _steps: Counter[str] = field(default_factory=Counter)
@@ -88,6 +90,8 @@ class Load:
             try:
                 body = {"order_id": order_id}
                 async with http.post(f"{self.url}/v1/watches", json=body) as answer:
+                    if answer.status >= 500:
+                        return
                     assert answer.status < 300, await answer.text()
             except aiohttp.ClientError:
                 return
@@ -97,10 +101,8 @@ class Load:
     def _move(self, course: Course) -> None:
         if course.order_id not in self.world.journal.registered:
             return
-        if course.is_patient:
-            may_move = self.is_known(course.order_id)
-        else:
-            may_move = self.dice.random() < _MOVES_FREELY
+        is_free = not course.is_patient and self.dice.random() < _MOVES_FREELY
+        may_move = is_free or (course.is_patient and self.is_known(course.order_id))
         if not may_move:
             # It may have been given up or settled meanwhile: whoever still cares asks again.
             if self._now() - course.asked_at > _ASKED_EVERY_S and course.order_id not in self._waiting:
@@ -112,6 +114,7 @@ class Load:
         order = self.world.sandbox.find(course.order_id)
         assert order is not None
         if word == "refund":
+            self.refunded.add(course.order_id)
             self.world.sandbox.ask_refund(
                 order, unique_request_id="r1", amount=10_000, outcome=RefundOutcome.INSTANT
             )

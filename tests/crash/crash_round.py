@@ -21,7 +21,7 @@ _OFTEN = {MIGRATION: 60, "before commit of release": 1, "after commit of release
 """How often a point is passed at a start; the others are passed for as long as there is something to do."""
 _PATIENCE_S = 6.0
 """For so long a daemon is given to come to its point; then it is killed where it is."""
-_QUIET_S = 20.0
+_QUIET_S = 40.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ async def _progress(world: World, dice: random.Random) -> None:
     """Wait until this life has told something, then for a moment that nobody chose."""
     loop = asyncio.get_running_loop()
     seen, until = len(world.journal.receipts), loop.time() + _PATIENCE_S
-    while len(world.journal.receipts) == seen and loop.time() < until:
+    while len(world.journal.receipts) == seen and loop.time() < until:  # noqa: ASYNC110 - it happens elsewhere
         await asyncio.sleep(0.01)
     await asyncio.sleep(dice.uniform(0, 0.4))
 
@@ -130,12 +130,16 @@ async def _last_life(
 
 
 def _open(load: Load, home: Home) -> list[str]:
-    """Return what is still to come: deliveries owed, orders watched whose end is not known yet."""
+    """Return what is still to come: deliveries owed, watches that are about to settle, refunds not known yet."""
     owed = "SELECT id FROM deliveries WHERE state IN ('pending', 'held')"
     watched = "SELECT order_id FROM watches WHERE state = 'active'"
     connection = connected(home.database)
     try:
-        orders = [order_id for (order_id,) in connection.execute(watched) if not load.is_known(order_id)]
+        orders = [
+            order_id
+            for (order_id,) in connection.execute(watched)
+            if order_id not in load.refunded or not load.is_known(order_id)
+        ]
         return orders + [delivery_id for (delivery_id,) in connection.execute(owed)]
     finally:
         connection.close()
