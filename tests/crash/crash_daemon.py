@@ -22,9 +22,8 @@ import notifier.app.daemon
 import notifier.app.running
 import notifier.storage.engine
 from notifier.channels.catalogue import channels as all_channels
-from notifier.clock import SystemClock
+from notifier.clock import SteadyClock
 from notifier.config.load import load
-from notifier.domain.instant import seconds
 from notifier.storage.engine import open_storage
 from notifier.storage.migrations.running import upgrade
 
@@ -119,17 +118,16 @@ class DyingChannel:
         return outcome
 
 
-class StepClock(SystemClock):
-    """The machine's clock, set forward or back by a signal."""
+class StepClock(SteadyClock):
+    """The daemon's clock on a machine whose wall clock is set forward or back by a signal."""
 
-    def __init__(self) -> None:
-        self._off_s = 0.0
+    _off_ns = 0
 
     def step(self, step_s: float) -> None:
-        self._off_s += step_s
+        self._off_ns += int(step_s * 1e9)
 
-    def now(self):
-        return super().now() + seconds(self._off_s)
+    def _wall_ns(self) -> int:
+        return super()._wall_ns() + self._off_ns
 
 
 def _arm(birth: Birth, clock: StepClock) -> None:
@@ -157,7 +155,7 @@ def _arm(birth: Birth, clock: StepClock) -> None:
     notifier.app.daemon.open_storage = opened
     notifier.app.daemon.all_channels = dying
     notifier.storage.engine.upgrade = upgraded
-    notifier.app.running.SystemClock = lambda: clock
+    notifier.app.running.SteadyClock = lambda: clock
 
 
 def _live(birth: Birth) -> None:

@@ -34,7 +34,7 @@ settle_charged_after_s = {settle_s}
 [delivery]
 allow_http = true
 allowed_targets = ["127.0.0.0/8"]
-timeout_s = 2
+timeout_s = 5
 order_hold_attempts = 3
 order_hold_s = 1
 schedule = [{schedule}]

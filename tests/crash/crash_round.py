@@ -114,22 +114,29 @@ async def _last_life(
     load.url = await daemon.listens()
     assert load.url is not None, "the daemon does not start any more"
     world.life = daemon.life
-    load.is_opening = False
-    world.recover()
-    until = asyncio.get_running_loop().time() + _QUIET_S
-    while not load.is_done or _open(load, home):
-        if loading.done():
-            loading.result()
-        assert asyncio.get_running_loop().time() < until, (
-            f"not quiet after {_QUIET_S} s: open are {_open(load, home)[:20]}, {load.courses}"
-        )
-        await asyncio.sleep(0.1)
+    await calm(world, load, home, loading)
     daemon.signal(signal.SIGTERM)
     status = await daemon.dies(_QUIET_S)
     assert status == 0, f"SIGTERM ended with {status}"
 
 
-def _open(load: Load, home: Home) -> list[str]:
+async def calm(
+    world: World, load: Load, home: Home, loading: asyncio.Task[None], *, settle: bool = True
+) -> None:
+    """Open no more orders, and wait until all have come to their end (and settled) and everything is told."""
+    load.is_opening = False
+    world.recover()
+    until = asyncio.get_running_loop().time() + _QUIET_S
+    while not load.is_done or _open(load, home, settle):
+        if loading.done():
+            loading.result()
+        assert asyncio.get_running_loop().time() < until, (
+            f"not quiet after {_QUIET_S} s: open are {_open(load, home, settle)[:20]}, {load.courses}"
+        )
+        await asyncio.sleep(0.1)
+
+
+def _open(load: Load, home: Home, settle: bool) -> list[str]:
     """Return what is still to come: deliveries owed, watches that are about to settle, refunds not known yet."""
     owed = "SELECT id FROM deliveries WHERE state IN ('pending', 'held')"
     watched = "SELECT order_id FROM watches WHERE state = 'active'"
@@ -138,7 +145,7 @@ def _open(load: Load, home: Home) -> list[str]:
         orders = [
             order_id
             for (order_id,) in connection.execute(watched)
-            if order_id not in load.refunded or not load.is_known(order_id)
+            if (settle and order_id not in load.refunded) or not load.is_known(order_id)
         ]
         return orders + [delivery_id for (delivery_id,) in connection.execute(owed)]
     finally:

@@ -42,6 +42,8 @@ class World:
     upstream_url: str = ""
     receiver_url: str = ""
     life: int | None = None
+    slow_s: float = 0.0
+    """How long every receiver takes to answer."""
 
     def __post_init__(self) -> None:
         self._well = asyncio.Event()
@@ -77,6 +79,7 @@ class World:
         )
         self.journal.receipts.append(receipt)
         receipt.answer = await self._manner(name)
+        await asyncio.sleep(self.slow_s)
         return web.Response(status=receipt.answer)
 
     async def _manner(self, name: str) -> int:

@@ -107,7 +107,9 @@ async def test_a_database_that_reads_and_does_not_write_is_not_ready_until_it_wr
     assert (await api.post("/v1/watches", {"order_id": "a"})).status == 503
     with pytest.raises(StorageError, match="readonly"):
         async with storage.writing() as tx:
-            await tx.counts()  # Changes nothing, which a full disk takes: so that it proves something, it writes.
+            await (
+                tx.counts()
+            )  # Changes nothing, which a full disk takes: so that it proves something, it writes.
     answer = await api.get("/readyz", key=None)
     assert (answer.status, answer.body["status"], answer.body["storage"]) == (503, "not_ready", "unwritable")
     await allow("OFF")
