@@ -31,7 +31,7 @@ demo: setup ## a scripted tour that ends by itself; exits 0 only if all of it ha
 bench: setup ## the tables of BENCHMARKS.md, as ratios against bare loops measured in the same run
 	@exec $(BIN)/python -m bench
 
-crash: setup ## kill -9 the daemon N times (1000) under load; what is lost or told twice without a cause fails
+crash: setup ## kill -9 the daemon N times (1000) under load; fails if a thing is lost, or repeated without a kill
 	@exec $(BIN)/python tests/crash/crash.py $(or $(N),1000)
 
 check: setup ## linters, types, import contracts

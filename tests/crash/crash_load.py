@@ -11,7 +11,6 @@ from crash_world import World
 
 from notifier.sandbox.lives.scenario import RefundOutcome
 
-_OPEN = 16
 _TICK_S = 0.02
 _ASKED_EVERY_S = 1.5
 _MOVES_FREELY = 0.03
@@ -38,11 +37,12 @@ class Course:
 
 @dataclass
 class Load:
-    """Keeps so many orders open; `url` is where the daemon listens, None while it is dead."""
+    """Keeps orders open, so many `at_once`; `url` is where the daemon listens, None while it is dead."""
 
     world: World
     dice: random.Random
     url: str | None = None
+    at_once: int = 16
     is_opening: bool = True
     courses: list[Course] = field(default_factory=list)
     opened: int = 0
@@ -67,7 +67,7 @@ class Load:
         """Go on until cancelled."""
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}) as http:
             while True:
-                while self.is_opening and len(self.courses) < _OPEN:
+                while self.is_opening and len(self.courses) < self.at_once:
                     self._open()
                 await self._register(http)
                 self._read_served()
