@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCK   := .ci/requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test demo bench check fmt schemas
+.PHONY: help setup run test demo bench crash check fmt schemas
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: setup ## a scripted tour that ends by itself; exits 0 only if all of it ha
 
 bench: setup ## the tables of BENCHMARKS.md, as ratios against bare loops measured in the same run
 	@exec $(BIN)/python -m bench
+
+crash: setup ## kill -9 the daemon N times (1000) under load; fails if a thing is lost, or repeated without a kill
+	@exec $(BIN)/python tests/crash/crash.py $(or $(N),1000)
 
 check: setup ## linters, types, import contracts
 	$(BIN)/ruff check --quiet .

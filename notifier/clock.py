@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -15,6 +15,12 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return seconds that never step back, for durations."""
+
+    def drift(self) -> timedelta:
+        """Return how far the machine's wall clock has gone ahead of `now`, since somebody set it."""
+
+    def follow(self) -> None:
+        """Take the machine's wall clock for `now` again."""
 
     def roll(self) -> float:
         """Return a number in [0, 1) for jitter."""
@@ -30,7 +36,13 @@ class SystemClock:
     """The machine's own time."""
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
+        return _instant(time.time_ns())
+
+    def drift(self) -> timedelta:
+        return timedelta()
+
+    def follow(self) -> None:
+        """There is nothing to do: `now` is the wall clock itself."""
 
     def monotonic(self) -> float:
         return time.monotonic()  # noqa: TID251 - this is the door
@@ -48,3 +60,29 @@ class SystemClock:
         except TimeoutError:
             return False
         return True
+
+
+class SteadyClock(SystemClock):
+    """The time that the daemon goes by: even, whatever is done to the wall clock, until it is told to follow.
+
+    So nothing comes due, lapses or is put off by a step before what is due has been moved along.
+    """
+
+    def __init__(self) -> None:
+        self.follow()
+
+    def now(self) -> datetime:
+        return _instant(self._ahead_ns + time.monotonic_ns())
+
+    def drift(self) -> timedelta:
+        return timedelta(microseconds=(self._wall_ns() - time.monotonic_ns() - self._ahead_ns) // 1000)
+
+    def follow(self) -> None:
+        self._ahead_ns = self._wall_ns() - time.monotonic_ns()
+
+    def _wall_ns(self) -> int:
+        return time.time_ns()
+
+
+def _instant(ns: int) -> datetime:
+    return datetime.fromtimestamp(ns // 1_000_000 / 1000, UTC)

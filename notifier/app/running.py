@@ -11,7 +11,7 @@ from notifier import __version__
 from notifier.app.daemon import Daemon, assembled, listening
 from notifier.app.operator_key import keep_key
 from notifier.app.playground import Playground, playground
-from notifier.clock import SystemClock
+from notifier.clock import SteadyClock
 from notifier.config.model import Config
 from notifier.errors import ConfigError, Problem
 from notifier.logs import configure, get_logger
@@ -29,7 +29,7 @@ async def run(config: Config, *, sandbox: bool, say: Say) -> None:
 
     Raises: ConfigError, StorageError, OSError when a port is taken.
     """
-    clock, metrics = SystemClock(), Metrics()
+    clock, metrics = SteadyClock(), Metrics()
     is_play = sandbox or not config.accounts
     level = config.logging.level
     # A newcomer reads the transitions themselves; the log would say each of them twice.

@@ -280,6 +280,9 @@ class HealthStore(Protocol):
     async def shift_due(self, by: timedelta) -> None:
         """Move every due time and lease, after the wall clock stepped against the monotonic one (6.19)."""
 
+    async def prove_writable(self) -> None:
+        """Write something: on a full disk a transaction that changes nothing commits, and proves nothing."""
+
     async def counts(self) -> dict[str, int]:
         """Return row counts for people and gauges: `watches.<state>`, `deliveries.<state>`, `events`, `snapshots`."""
 
@@ -316,6 +319,10 @@ class Storage(Protocol):
     @property
     def signals(self) -> Signals:
         """Wake-ups."""
+
+    @property
+    def is_writable(self) -> bool:
+        """False from a write that the database refused until one that it took."""
 
     def writing(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction that may write; one at a time on SQLite. Commits at the end of the block.

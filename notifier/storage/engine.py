@@ -60,19 +60,27 @@ class SqlStorage:
         # The pool's own queue times out and forgets waiters whose connection failed to open; these do neither.
         self._doors = (asyncio.Semaphore(1), asyncio.Semaphore(_READERS))
         self._signals = Signals()
+        self._is_writable = True
 
     @property
     def signals(self) -> Signals:
         return self._signals
+
+    @property
+    def is_writable(self) -> bool:
+        return self._is_writable
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Repository]:
         async with self._transaction(0) as transaction:
             try:
                 yield transaction
+                if not self._is_writable:
+                    await transaction.prove_writable()
             except BaseException:
                 transaction.woken.clear()
                 raise
+        self._is_writable = True
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Repository]:
@@ -89,6 +97,8 @@ class SqlStorage:
         except IntegrityError as error:
             raise Conflict(f"the row exists already or points nowhere: {_said(error)}") from error
         except SQLAlchemyError as error:
+            if door == 0:
+                self._is_writable = False
             raise StorageError(f"the database refused: {_said(error)}") from error
         finally:
             # Also when the commit was cancelled: whether it took place is not known, and waking for nothing is cheap.

@@ -22,6 +22,7 @@ class _Seen:
 
     due_lag_s: float
     refused: tuple[str, ...]
+    is_writable: bool
 
 
 async def healthz(_: Call) -> Answer:
@@ -30,23 +31,29 @@ async def healthz(_: Call) -> Answer:
 
 
 async def readyz(call: Call) -> Answer:
-    """Say whether storage answers and every loop turns; refused accounts are told but fail nothing.
+    """Say whether storage reads and writes and every loop turns; refused accounts are told but fail nothing.
 
     A restart or another instance would not mend a refused key, so it must not take this one out of service.
     """
     seen = await _look(call.services)
     loops = dict(call.services.liveness())
-    is_ready = seen is not None and all(loops.values())
+    is_ready = seen is not None and seen.is_writable and all(loops.values())
     return Answer(
         status=200 if is_ready else 503,
         body={
             "status": "ready" if is_ready else "not_ready",
-            "storage": "ok" if seen else "unreachable",
+            "storage": _storage_word(seen),
             "loops": {name: "alive" if is_alive else "dead" for name, is_alive in loops.items()},
             "oldest_due_lag_s": seen.due_lag_s if seen else None,
             "refused_accounts": seen.refused if seen else (),
         },
     )
+
+
+def _storage_word(seen: _Seen | None) -> str:
+    if seen is None:
+        return "unreachable"
+    return "ok" if seen.is_writable else "unwritable"
 
 
 async def metrics(call: Call) -> web.StreamResponse:
@@ -69,4 +76,4 @@ async def _look(services: Services) -> _Seen | None:
     except (StorageError, TimeoutError):
         return None
     lag_s = (now - min(dues)).total_seconds() if dues else 0.0
-    return _Seen(max(0.0, lag_s), tuple(refused))
+    return _Seen(max(0.0, lag_s), tuple(refused), services.storage.is_writable)

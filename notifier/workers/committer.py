@@ -130,11 +130,20 @@ class GroupCommit(Generic[T]):
 
     async def _put_back(self, failed: Sequence[_Waiting[T]]) -> None:
         again = []
+        is_to_blame = await self._takes_others()
         for waiting in failed:
-            waiting.tries += 1
+            waiting.tries += is_to_blame
             if waiting.tries < _MOST_TRIES:
                 again.append(waiting)
             else:
                 self._landed(waiting.item, False)
         self._items = again + self._items
         await self._clock.sleep(_PATIENCE_S)
+
+    async def _takes_others(self) -> bool:
+        """Return whether the database writes at all: while it does not, no item is to blame, and all wait for it."""
+        try:
+            async with self._storage.writing():
+                return True
+        except StorageError:
+            return False

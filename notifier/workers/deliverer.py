@@ -151,10 +151,11 @@ class Deliverer:
         return min([_LONGEST_SLEEP_S, *((at - now).total_seconds() for at in due)])
 
     async def _claim(self, busy: Collection[SubscriptionId]) -> list[Claimed]:
-        now, edition = self._clock.now(), self._present_edition()
+        edition = self._present_edition()
         lanes, token = self._limits.lanes, uuid.uuid4().hex
         limit = min(_LARGEST_CLAIM, self._lines.room())
         async with self._storage.writing() as tx:
+            now = self._clock.now()  # Not before: it may have stepped while others wrote.
             due = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
             self._is_more = len(due) == limit
             await self._close_past(tx, due, now)

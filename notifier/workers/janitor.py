@@ -36,7 +36,6 @@ class Janitor:
         accounts: Collection[str],
     ) -> None:
         self._accounts = accounts
-        self._seen = clock.now(), clock.monotonic()
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
@@ -53,15 +52,16 @@ class Janitor:
         )
 
     async def follow_clock(self) -> None:
-        """Re-base due times and leases when the wall clock stepped: what was due in a minute still is (6.19)."""
-        now, monotonic = self._clock.now(), self._clock.monotonic()
-        passed_s = monotonic - self._seen[1]
-        step = now - self._seen[0] - timedelta(seconds=passed_s)
+        """Re-base due times and leases when the wall clock stepped: what was due in a minute still is (6.19).
+
+        Our own clock follows when they are moved: at once by it, not at all when the database refused.
+        """
+        step = self._clock.drift()
         if abs(step) > _STEP_OF_CLOCK:
             async with self._storage.writing() as tx:
                 await tx.shift_due(step)
             log.warning("clock.stepped", step_s=round(step.total_seconds(), 1))
-        self._seen = now, monotonic
+        self._clock.follow()
 
     async def expire(self) -> None:
         """End deliveries that are still owed at their expiry, and leave a sign of life for an audit to go by."""

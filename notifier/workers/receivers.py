@@ -188,7 +188,7 @@ class Receivers:
             tx, self._telling, fact, account=due.subscription.account, now=now, never_to=of
         )
         if not told:
-            log.error("subscription.untold", subscription=of, news=news)
+            log.warning("subscription.untold", subscription=of, news=news)
 
 
 def _target(due: DueDelivery) -> str:

@@ -79,7 +79,7 @@ class Recorder:
         outcomes = [outcome for _, outcome in group if outcome is not None]
         for polled, outcome in group:
             if outcome is None:
-                outcomes.append(await self._record(tx, polled))
+                outcomes.append(await self._record(tx, _not_ahead(polled, self._clock.now())))
         await tx.record_looks(outcomes, now=self._clock.now())
 
     def assess(self, polled: Polled) -> LookOutcome | None:
@@ -311,6 +311,15 @@ class Recorder:
         )
         for event in events:
             self._metrics.events_total.labels(event.type).inc()
+
+
+def _not_ahead(polled: Polled, now: datetime) -> Polled:
+    """Return the poll as it is by a clock that was set back since, so that what it tells is due now and not then."""
+    if polled.started_at <= now and polled.finished_at <= now:
+        return polled
+    return structs.replace(
+        polled, started_at=min(polled.started_at, now), finished_at=min(polled.finished_at, now)
+    )
 
 
 async def _beside(tx: Transaction, watch: Watch, source: Source) -> tuple[Snapshot, ...]:

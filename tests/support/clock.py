@@ -12,6 +12,7 @@ class FakeClock:
         self._now = start
         self._start = start
         self.next_roll = roll
+        self._drift = timedelta()
         self._sleepers: list[tuple[datetime, int, asyncio.Future[bool]]] = []
         self._count = 0
 
@@ -50,8 +51,17 @@ class FakeClock:
 
     def step(self, seconds: float) -> None:
         """Set the wall clock without time passing, as an operator or a resumed machine does."""
-        self._now += timedelta(seconds=seconds)
-        self._start += timedelta(seconds=seconds)
+        self._drift += timedelta(seconds=seconds)
+
+    def drift(self) -> timedelta:
+        return self._drift
+
+    def follow(self) -> None:
+        self._now += self._drift
+        self._start += self._drift
+        # Whoever sleeps does so by the monotonic clock.
+        self._sleepers = [(at + self._drift, count, future) for at, count, future in self._sleepers]
+        self._drift = timedelta()
 
     async def advance(self, seconds: float) -> None:
         """Move on, waking each sleeper at its own instant and letting it run before the next."""

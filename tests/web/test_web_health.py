@@ -2,6 +2,7 @@ import pytest
 
 from notifier.config.model import Config, Metrics, Server
 from notifier.domain.order import Source
+from notifier.errors import StorageError
 from notifier.storage.records import SourceHealth, SourceState
 
 HOOK = {"channel": "webhook", "target": "https://shop.example/hooks", "events": ["order.*"]}
@@ -94,3 +95,23 @@ async def test_keyless_calls_refuse_unknown_parameters(api, path):
 @pytest.mark.parametrize("headers", [{"Host": "shop.example"}, {"X-Forwarded-For": "203.0.113.7"}])
 async def test_the_status_page_is_not_open_to_guests_of_a_proxy_or_another_name(api, headers):
     assert (await api.get("/", key=None, headers=headers)).status == 401
+
+
+async def test_a_database_that_reads_and_does_not_write_is_not_ready_until_it_writes_again(api, storage):
+    async def allow(word):
+        async with storage._engines[0].connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            await driver.execute(f"PRAGMA query_only={word}")
+
+    await allow("ON")
+    assert (await api.post("/v1/watches", {"order_id": "a"})).status == 503
+    with pytest.raises(StorageError, match="readonly"):
+        async with storage.writing() as tx:
+            await (
+                tx.counts()
+            )  # Changes nothing, which a full disk takes: so that it proves something, it writes.
+    answer = await api.get("/readyz", key=None)
+    assert (answer.status, answer.body["status"], answer.body["storage"]) == (503, "not_ready", "unwritable")
+    await allow("OFF")
+    assert (await api.post("/v1/watches", {"order_id": "a"})).status == 201
+    assert (await api.get("/readyz", key=None)).body["storage"] == "ok"

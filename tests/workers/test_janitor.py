@@ -1,9 +1,12 @@
 """Housekeeping."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from notifier.domain.delivery import DeliveryState
+from notifier.errors import StorageError
 from notifier.storage.records import Sign
 from notifier.workers.janitor import Janitor
 
@@ -35,6 +38,71 @@ async def test_a_step_of_the_wall_clock_moves_due_times_along(house, janitor, st
     assert (await house.watched("OW1")).next_poll_at == before + timedelta(seconds=step_s)
     async with house.storage.reading() as tx:
         assert await tx.next_delivery_at() == due + timedelta(seconds=step_s)
+
+
+@pytest.mark.parametrize("step_s", [-3600, 3600])
+async def test_a_step_makes_nothing_due_and_puts_nothing_off_before_it_is_followed(house, janitor, step_s):
+    """An attempt in flight once went again when the clock was set forward, and a look of that moment slept the step."""
+    await house.subscribe("order.*")
+    house.source.put("OW1", "CHARGED")
+    await house.watch("OW1")
+    house.channel.gate = asyncio.Event()
+    async with house.running(house.poller(), house.deliverer()):
+        house.clock.step(step_s)
+        await house.pass_time(4)
+        await janitor.follow_clock()
+        await house.pass_time(4)
+        looks = len(house.source.asked)
+        await house.pass_time(120, step=5)
+        assert len(house.source.asked) > looks
+        assert len(house.channel.parcels) == 1
+        house.channel.gate.set()
+        await house.quiet()
+    assert len(house.channel.parcels) == 1
+    async with house.storage.reading() as tx:
+        (view,), _ = await tx.deliveries("shop")
+    assert view.delivery.state is DeliveryState.DELIVERED
+
+
+async def test_what_a_request_over_a_step_back_brings_is_told_at_once(house, janitor):
+    """Its instants are yet to come by the new clock; it was once told then, an hour later."""
+    await house.subscribe("order.*")
+    house.source.put("OW1", "CHARGED")
+    await house.watch("OW1")
+    house.source.gate = asyncio.Event()
+    async with house.running(house.poller(), house.deliverer()):
+        house.clock.step(-3600)
+        await janitor.follow_clock()
+        house.source.gate.set()
+        await house.pass_time(2)
+        assert house.channel.types() == ["order.charged"]
+        looks = len(house.source.asked)
+        await house.pass_time(120, step=5)
+        assert len(house.source.asked) > looks
+
+
+async def test_a_step_that_could_not_be_written_is_not_followed(house, janitor, monkeypatch):
+    def refused():
+        raise StorageError("the disk is full")
+
+    before = house.clock.now()
+    house.clock.step(3600)
+    with monkeypatch.context() as patch:
+        patch.setattr(house.storage, "writing", refused)
+        with pytest.raises(StorageError):
+            await janitor.follow_clock()
+    assert house.clock.now() == before
+    await janitor.follow_clock()
+    assert house.clock.now() == before + timedelta(seconds=3600)
+
+
+async def test_a_small_step_is_followed_and_moves_nothing(house, janitor):
+    await house.watch("OW1")
+    before, due_at = house.clock.now(), (await house.watched("OW1")).next_poll_at
+    house.clock.step(2)
+    await janitor.follow_clock()
+    assert house.clock.now() == before + timedelta(seconds=2)
+    assert (await house.watched("OW1")).next_poll_at == due_at
 
 
 async def test_time_that_passes_moves_nothing(house, janitor):

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.order import WatchState, order_key
 from notifier.domain.snapshot import Reader
 from notifier.errors import StorageError
@@ -189,3 +190,26 @@ async def test_asked_during_the_look_that_would_settle_it_an_order_lives_on(hous
         await house.pass_time(5)
         assert len(house.source.asked) > asked
     assert "order.charged" in await house.types()
+
+
+@pytest.mark.parametrize("outage_s", [20, 120, 900])
+async def test_an_attempt_is_not_made_again_because_the_disk_was_full_for_long(house, failing, outage_s):
+    """Its outcome was once dropped after half a minute of tries, so that the lease ran out and it went again."""
+    await house.subscribe("order.*")
+    house.source.put("OW1", "CHARGED")
+    await house.watch("OW1")
+    async with house.running(house.poller()):
+        await house.quiet()
+    house.channel.gate = asyncio.Event()
+    async with house.running(house.deliverer()):
+        assert len(house.channel.parcels) == 1
+        failing.broken = {"writing"}
+        house.channel.gate.set()
+        await house.pass_time(outage_s, step=5)
+        failing.broken = set()
+        await house.pass_time(900, step=5)
+    assert len(house.channel.parcels) == 1
+    async with house.storage.reading() as tx:
+        (view,), _ = await tx.deliveries("shop")
+        (attempt,) = await tx.attempts(view.delivery.id)
+    assert (view.delivery.state, attempt.reason) == (DeliveryState.DELIVERED, Reason.ACCEPTED)

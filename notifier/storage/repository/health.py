@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from notifier.domain.instant import iso
 from notifier.domain.order import Source, WatchState
 from notifier.errors import Conflict
 from notifier.storage.records import RememberedAnswer, SourceHealth, SourceState
@@ -34,6 +35,7 @@ from notifier.storage.tables import (
     deliveries,
     events,
     looks,
+    meta,
     replays,
     snapshots,
     sources,
@@ -42,6 +44,7 @@ from notifier.storage.tables import (
 )
 
 _REMEMBERED = timedelta(hours=24)
+_WRITTEN = "proved_writable_at"
 
 
 class Health(Rows):
@@ -123,6 +126,10 @@ class Health(Rows):
             moved = update(column.table).where(column.is_not(None))
             await self._connection.execute(moved.values({column: type_coerce(column, Whole) + ms}))
         self.woken.looks = self.woken.deliveries = True
+
+    async def prove_writable(self) -> None:
+        word = iso(self._clock.now()).encode()
+        await self._upsert(meta, {"name": _WRITTEN, "value": word}, {"value": word})
 
     async def counts(self) -> dict[str, int]:
         counted: dict[str, int] = {}

@@ -153,7 +153,7 @@ class Looks(Rows):
             (
                 outcome.look_id,
                 to_ms(outcome.started_at),
-                to_ms(outcome.next_poll_at),
+                to_ms(outcome.next_poll_at) - _gone_back_ms(outcome.started_at, now),
                 outcome.why.value,
                 _ms(outcome.last_polled_at),
                 outcome.failures,
@@ -270,6 +270,11 @@ class Snapshots(Rows):
         if not found or found[0].version != version:
             raise NotFound(f"watch {watch_id} has no version {version}")
         return found[0]
+
+
+def _gone_back_ms(started_at: datetime, now: datetime) -> int:
+    """Return how far the clock was set back since: what was reckoned by it is late by as much."""
+    return max(0, to_ms(started_at) - to_ms(now))
 
 
 def _ms(at: datetime | None) -> int | None:

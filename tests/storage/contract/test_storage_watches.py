@@ -34,6 +34,22 @@ async def record(storage, look, *, started_at, next_poll_at, **members):
         await tx.record_looks([done], now=started_at)
 
 
+async def test_a_look_reckoned_by_a_clock_that_was_set_back_since_is_due_as_much_earlier(storage, at):
+    await watched(storage)
+    (look,) = await due(storage, at())
+    done = LookOutcome(
+        look_id=look.id,
+        started_at=at(3600),
+        next_poll_at=at(3607),
+        why=Why.CADENCE,
+        last_polled_at=at(3600),
+    )
+    async with storage.writing() as tx:
+        await tx.record_looks([done], now=at())
+    assert await due(storage, at(6)) == []
+    assert len(await due(storage, at(7))) == 1
+
+
 async def read(storage, key=KEY):
     async with storage.reading() as tx:
         return await tx.watch("main", key)
