@@ -103,8 +103,7 @@ class Deliverer:
         self._handed.clear()
         self._recorder.forget()
         self._sending = 0
-        async with self._storage.reading() as tx:
-            await self._receivers.load(tx)
+        await self._load_receivers()
         async with asyncio.TaskGroup() as tasks:
             recording = tasks.create_task(self._recorder.run(drained), name="deliverer:record")
             stopping = tasks.create_task(_wake(stop, self._bell))
@@ -120,10 +119,16 @@ class Deliverer:
             await recording
             stopping.cancel()
 
+    async def _load_receivers(self) -> None:
+        async with self._storage.reading() as tx:
+            await self._receivers.load(tx, self._clock)
+
     async def _turn(self, senders: asyncio.TaskGroup) -> None:
         """Claim what is due, or sleep until something is."""
         self._bell.clear()
         self._present_edition()
+        if self._receivers.is_outdated(self._clock):
+            await self._load_receivers()
         now = self._clock.now()
         busy = self._lines.busy() | self._handed.busy | self._receivers.resting(now)
         wait_s = _LONGEST_SLEEP_S if self._lines.is_full else await self._wait_s(busy)
@@ -156,8 +161,9 @@ class Deliverer:
         limit = min(_LARGEST_CLAIM, self._lines.room())
         async with self._storage.writing() as tx:
             now = self._clock.now()  # Not before: it may have stepped while others wrote.
-            due = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
-            self._is_more = len(due) == limit
+            found = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
+            self._is_more = len(found) == limit
+            due = self._lines.strangers(found)
             await self._close_past(tx, due, now)
             fitting = [each for each in self._lines.within(due) if not self._is_past(each, now)]
             ready = self._handed.ready(fitting)

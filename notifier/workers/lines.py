@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from notifier.clock import Clock
-from notifier.domain.delivery import Delivery
+from notifier.domain.delivery import Delivery, DeliveryId
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.storage.records import DueDelivery, Lanes
 from notifier.workers.pace import Pace
@@ -98,12 +98,14 @@ class Lines:
         self._offered: deque[Line] = deque()
         self._paces: dict[SubscriptionId, tuple[float, Pace]] = {}
         self._widths: dict[SubscriptionId, int] = {}
+        self._held: set[DeliveryId] = set()
         self.outstanding = 0
 
     def clear(self) -> None:
         """Forget everything, for a worker that begins anew."""
         self._lines.clear()
         self._offered.clear()
+        self._held.clear()
         self.outstanding = 0
 
     def put(self, claimed: Claimed) -> None:
@@ -114,6 +116,7 @@ class Lines:
             width = self._widths.get(subscription.id, 1)
             line = self._lines[subscription.id] = Line(self._length_of(subscription), width)
         line.waiting.append(claimed)
+        self._held.add(claimed.delivery.id)
         line.outstanding += 1
         self.outstanding += 1
         self._offer(line)
@@ -183,6 +186,7 @@ class Lines:
         was_closed = self._is_busy(line) or self.is_full
         line.outstanding -= 1
         self.outstanding -= 1
+        self._held.discard(claimed.delivery.id)
         if line.outstanding == 0:
             del self._lines[key]
         return was_closed and not (self._is_busy(line) or self.is_full)
@@ -199,6 +203,10 @@ class Lines:
         """Return how many the lines that are not busy have room for; one empty line's worth at least."""
         left = [line.length - line.outstanding for line in self._lines.values() if not self._is_busy(line)]
         return max(sum(left), self._limits.line_length)
+
+    def strangers(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
+        """Leave out what is in our hands: its lease ran out while the database took no outcome."""
+        return [each for each in due if each.delivery.id not in self._held]
 
     def within(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
         """Leave out what its subscription's line has no room for."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from notifier.clock import Clock
 from notifier.domain.delivery import DeliveryId, Outcome, Verdict
 from notifier.domain.event import Fact
 from notifier.domain.health import (
@@ -28,6 +29,8 @@ from notifier.storage.records import DueDelivery
 from notifier.workers.news import tell_alone
 from notifier.workers.recording import Telling
 
+_STEP_S = 1.0
+
 log = get_logger(__name__)
 
 
@@ -42,13 +45,19 @@ class Receivers:
         self._target_of: dict[SubscriptionId, str] = {}
         self._tries: dict[str, DeliveryId] = {}
         self._stored: set[str] = set()
+        self._wall_ahead_s = 0.0
 
-    async def load(self, tx: Transaction) -> None:
-        """Learn how all of them stood when the daemon stopped."""
+    async def load(self, tx: Transaction, clock: Clock) -> None:
+        """Learn how all of them stood when the daemon stopped, or when the clock was set and rests moved along."""
+        self._wall_ahead_s = _wall_ahead_s(clock)
         self._targets = await tx.unwell_targets()
         self._listeners = await tx.failing_listeners()
         self._stored = set(self._targets)
         self._tries.clear()
+
+    def is_outdated(self, clock: Clock) -> bool:
+        """Return whether the clock was set since, and rests were moved along in storage (6.19)."""
+        return abs(_wall_ahead_s(clock) - self._wall_ahead_s) > _STEP_S
 
     def forget_addresses(self) -> None:
         """Forget who goes to which target: a subscription was edited."""
@@ -189,6 +198,10 @@ class Receivers:
         )
         if not told:
             log.warning("subscription.untold", subscription=of, news=news)
+
+
+def _wall_ahead_s(clock: Clock) -> float:
+    return clock.now().timestamp() - clock.monotonic()
 
 
 def _target(due: DueDelivery) -> str:

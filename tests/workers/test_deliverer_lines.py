@@ -146,3 +146,18 @@ async def test_what_waits_while_its_subscription_is_paused_goes_when_it_is_resum
             await tx.amend_subscription(subscription, None, now=house.clock.now())
         await house.pass_time(2)
     assert sorted(parcel.attempt for parcel in house.channel.parcels) == [1] * 6
+
+
+async def test_what_is_in_our_hands_is_not_taken_up_again_when_its_lease_runs_out(house):
+    """An outage of the database longer than a lease: the outcome is known here, and nobody else could record it."""
+    await house.subscribe("order.*")
+    await _seen(house, "OW1", "CHARGED")
+    house.channel.gate = asyncio.Event()
+    deliverer = house.deliverer(concurrency=16)
+    async with house.running(deliverer):
+        await house.pass_time(deliverer._limits.lease_s + 60, step=10)
+        under_way = len(house.channel.parcels)
+        house.channel.gate.set()
+    assert under_way == 1
+    (view,) = await _deliveries(house)
+    assert (view.delivery.state, view.delivery.attempts) == (DeliveryState.DELIVERED, 1)

@@ -249,6 +249,26 @@ async def test_own_faults_count_against_nobody(house):
     assert house.channel.parcels[-1].attempt == 1
 
 
+async def test_a_rest_is_as_long_as_it_was_when_the_clock_is_set_back(house):
+    await house.subscribe("order.*")
+    await _charged(house, *[f"OW{n}" for n in range(12)])
+    house.channel.usual = DOWN
+    janitor = Janitor(
+        storage=house.storage,
+        clock=house.clock,
+        metrics=house.metrics,
+        telling=house.telling,
+        retention_days=90,
+        accounts=("shop",),
+    )
+    async with house.running(house.deliverer(schedule=LONG)):
+        await house.pass_time(1)
+        house.clock.step(-3600)
+        await janitor.follow_clock()
+        await house.pass_time(32)
+    assert len(house.channel.parcels) == 6
+
+
 async def test_a_stop_during_a_rest_costs_nothing_that_waits_an_attempt(house):
     await house.subscribe("order.*")
     await _charged(house, *[f"OW{n}" for n in range(12)])
