@@ -36,16 +36,13 @@ _OF_NOBODY = frozenset({Reason.OWN_FAULT, Reason.RENDER_ERROR, Reason.NO_OUTCOME
 class TargetHealth:
     """A target that is not well: failures in a row, rests begun for them, and until when it is left in peace.
 
-    A target in `trips` is tried by one delivery at a time once its rest is over.
+    A target in `trips` is tried by one delivery at a time once its rest is over; while one is out, it rests.
     """
 
     failures: int = 0
     trips: int = 0
     rests_until: datetime | None = None
-
-    @property
-    def is_well(self) -> bool:
-        return self == WELL
+    is_tried: bool = False
 
     def rests(self, now: datetime) -> bool:
         """Return whether nothing is to be sent now."""
@@ -65,7 +62,8 @@ def target_after(health: TargetHealth, outcome: Outcome, *, now: datetime) -> Ta
     """Return how a target stands after an attempt at it; our own faults count against nobody."""
     if outcome.verdict is Verdict.OWN_FAULT or outcome.reason in _OF_NOBODY:
         # A try that never left this machine says nothing: the next may come soon.
-        return replace(health, rests_until=now + timedelta(seconds=_FIRST_REST_S)) if health.trips else health
+        soon = now + timedelta(seconds=_FIRST_REST_S)
+        return replace(health, rests_until=soon, is_tried=False) if health.trips else health
     asked = _asked(outcome, now)
     if not _speaks_against_target(outcome):
         # Others in flight may end well after one was asked to wait: the wish stands.

@@ -302,6 +302,7 @@ targets = _table(
     Column("failures", Whole, nullable=False),
     Column("trips", Whole, nullable=False),
     Column("rests_until", Instant),
+    Column("is_tried", Whole, nullable=False),
 )
 
 listeners = _table(

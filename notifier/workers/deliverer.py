@@ -27,6 +27,7 @@ from notifier.domain.delivery import (
     advance,
     begun,
     expire,
+    summary_of,
 )
 from notifier.domain.subscription import SubscriptionId
 from notifier.errors import StorageError
@@ -322,7 +323,7 @@ class Deliverer:
             reason=outcome.reason,
             http_status=outcome.http_status,
             retry_after_s=outcome.retry_after_s,
-            answer=outcome.answer if self._limits.keep_answers else b"",
+            answer=outcome.answer if self._limits.keep_answers else summary_of(outcome.answer),
         )
         log.info(
             "delivery.attempted",

@@ -91,7 +91,7 @@ class Receivers:
             admitted.append(each)
             if health.trips:
                 # A try whose outcome a crash swallows is over when its lease is.
-                self._targets[key] = replace(health, rests_until=until)
+                self._targets[key] = replace(health, rests_until=until, is_tried=True)
                 self._tries[key] = each.delivery.id
                 await self._save(tx, key)
         return admitted
@@ -114,7 +114,7 @@ class Receivers:
         """Let another try a target whose try was not made."""
         key = _target(due)
         if self._tries.get(key) == due.delivery.id:
-            self._set(due, key, replace(self._targets.get(key, WELL), rests_until=now))
+            self._set(due, key, replace(self._targets.get(key, WELL), rests_until=now, is_tried=False))
 
     def _set(self, due: DueDelivery, key: str, health: TargetHealth) -> None:
         before = self._targets.get(key, WELL)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 from notifier.domain.delivery import DeliveryState, Outcome, Reason, Verdict
@@ -230,3 +231,15 @@ async def test_a_rate_is_kept(house):
         await house.pass_time(6, step=0.5)
     assert len(house.channel.parcels) == 5
     assert all(view.delivery.reason is ACCEPTED.reason for view in await _deliveries(house))
+
+
+async def test_of_an_answer_that_is_not_to_be_kept_length_and_digest_are(house):
+    await house.subscribe("order.*")
+    await _seen(house, "OW1", "CHARGED")
+    house.channel.usual = replace(house.channel.usual, answer=b"thank you, Mr Rao")
+    async with house.running(house.deliverer(keep_answers=False)):
+        pass
+    async with house.storage.reading() as tx:
+        (attempt,) = await tx.attempts((await _deliveries(house))[0].delivery.id)
+    assert attempt.answer.startswith(b"17 bytes, sha256 ")
+    assert b"Rao" not in attempt.answer

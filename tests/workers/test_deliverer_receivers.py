@@ -69,6 +69,26 @@ async def test_a_restart_does_not_forget_that_a_target_rests(house):
         assert len(house.channel.parcels) == 6
 
 
+async def test_a_try_that_a_crash_swallowed_is_made_again_at_the_next_start(house):
+    """Its lease would otherwise keep the target in peace for minutes."""
+    await house.subscribe("order.*")
+    await _charged(house, *[f"OW{n}" for n in range(6)])
+    house.channel.outcomes.extend([DOWN] * 5)
+    deliverer = asyncio.create_task(house.deliverer(schedule=LONG).run(asyncio.Event()))
+    await house.quiet()
+    house.channel.gate = asyncio.Event()
+    await house.pass_time(31)
+    assert len(house.channel.parcels) == 6
+    deliverer.cancel()
+    await asyncio.wait([deliverer])
+    house.channel.gate = None
+    async with house.storage.writing() as tx:
+        await tx.release_claims(now=house.clock.now())
+    async with house.running(house.deliverer(schedule=LONG)):
+        await house.pass_time(1)
+    assert len(house.channel.parcels) > 6
+
+
 async def test_others_go_on_while_one_target_rests(house):
     await house.subscribe("order.*", name="dead")
     await _charged(house, *[f"OW{n}" for n in range(8)])

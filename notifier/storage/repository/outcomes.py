@@ -21,7 +21,16 @@ from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.repository.lanes import HAS_BEHIND, OWED, let_next_go
 from notifier.storage.repository.owing import delivery_of
 from notifier.storage.repository.setwise import WORD, any_of, as_parameter, given, in_one_row
-from notifier.storage.tables import Instant, Whole, attempts, bodies, deliveries, events, subscriptions
+from notifier.storage.tables import (
+    Instant,
+    Whole,
+    attempts,
+    bodies,
+    deliveries,
+    events,
+    subscriptions,
+    targets,
+)
 
 _ANSWER_BYTES = 4096
 
@@ -210,6 +219,9 @@ class Outcomes(Rows):
         result = await self._connection.execute(
             given_back.values(lease_until=now, due_at=case((is_pending, literal(now, Instant))), token=None)
         )
+        # Tries of failing targets are over, too.
+        tried = update(targets).where(targets.c.is_tried == 1)
+        await self._connection.execute(tried.values(rests_until=now, is_tried=0))
         self.woken.deliveries |= result.rowcount > 0
         return result.rowcount
 

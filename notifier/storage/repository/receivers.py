@@ -12,7 +12,12 @@ class Receivers(Rows):
     async def unwell_targets(self) -> dict[str, TargetHealth]:
         rows = await self._connection.execute(select(targets))
         return {
-            row.id: TargetHealth(failures=row.failures, trips=row.trips, rests_until=row.rests_until)
+            row.id: TargetHealth(
+                failures=row.failures,
+                trips=row.trips,
+                rests_until=row.rests_until,
+                is_tried=bool(row.is_tried),
+            )
             for row in rows
         }
 
@@ -24,6 +29,7 @@ class Receivers(Rows):
             "failures": health.failures,
             "trips": health.trips,
             "rests_until": health.rests_until,
+            "is_tried": int(health.is_tried),
         }
         await self._upsert(targets, {"id": target_id} | members, members)
 

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("failures", _WHOLE, nullable=False),
         sa.Column("trips", _WHOLE, nullable=False),
         sa.Column("rests_until", _WHOLE),
+        sa.Column("is_tried", _WHOLE, nullable=False),
         sqlite_strict=True,
     )
     op.create_table(
