@@ -20,6 +20,7 @@ from sqlalchemy import event
 
 import notifier.app.daemon
 import notifier.app.running
+import notifier.domain.health
 import notifier.storage.engine
 from notifier.channels.catalogue import channels as all_channels
 from notifier.clock import SteadyClock
@@ -152,6 +153,8 @@ def _arm(birth: Birth, clock: StepClock) -> None:
         finally:
             event.remove(connection, "before_cursor_execute", passed)
 
+    # A failing target must rest, be tried and be well again within one round.
+    notifier.domain.health._FIRST_REST_S, notifier.domain.health._LONGEST_REST_S = 0.2, 1.0
     notifier.app.daemon.open_storage = opened
     notifier.app.daemon.all_channels = dying
     notifier.storage.engine.upgrade = upgraded
