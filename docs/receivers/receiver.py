@@ -123,6 +123,12 @@ def is_genuine(webhooks: list[Webhook], headers: Any, body: bytes) -> bool:
     return False
 
 
+def say(line: str) -> None:
+    """Print a line in one piece: requests are answered side by side."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def number(text: str | None) -> int | None:
     """Return the number that a header holds, or None."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 13 else None
@@ -155,9 +161,9 @@ class Receiver(BaseHTTPRequestHandler):
             was = self.store.take(event_id, body, subscription, sequence)
             missing = self.store.missing(subscription)
         except sqlite3.Error as error:
-            print(f"failed {event_id}: {error}", flush=True)
+            say(f"failed {event_id}: {error}")
             return 503  # it comes again
-        print(was, event_id, *(f"missing {each}" for each in missing), flush=True)
+        say(" ".join([was, event_id, *(f"missing {each}" for each in missing)]))
         return 204
 
     def _answer(self, status: int) -> None:

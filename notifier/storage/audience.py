@@ -66,6 +66,9 @@ class ReceiverStore(Protocol):
     async def save_target(self, target_id: str, health: TargetHealth) -> None:
         """Write how a target stands."""
 
+    async def wake_target(self, target_id: str, *, now: datetime) -> None:
+        """Have a target that rests tried at once: somebody says that it is back."""
+
     async def failing_listeners(self) -> dict[SubscriptionId, ListenerHealth]:
         """Return every subscription whose last attempt failed."""
 

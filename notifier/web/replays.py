@@ -10,6 +10,7 @@ from notifier.errors import Conflict, InvalidValue, NotFound
 from notifier.storage.contract import Transaction
 from notifier.storage.records import DeliveryView, Lanes, Recalled
 from notifier.storage.replaying import can_be_sent, count_matches, owe_again, range_of
+from notifier.storage.waking import wake
 from notifier.web.documents import instant, replay_document
 from notifier.web.idempotency import once
 from notifier.web.routing import Answer, Call
@@ -42,7 +43,7 @@ async def begin(call: Call) -> Answer:
         return Answer(body=answer | {"id": None})
 
     async def work(tx: Transaction) -> Answer:
-        await tx.subscription(account, subscription.id)
+        await wake(tx, await tx.subscription(account, subscription.id), now=now)
         await tx.add_replay(replace(asked, matched=matched))
         return Answer(status=202, body=answer)
 
@@ -111,6 +112,7 @@ async def _make(
     call: Call, tx: Transaction, asked: Replay, recalled: Recalled, subscription: Subscription
 ) -> DeliveryId:
     services, config = call.services, call.services.config.delivery
+    await wake(tx, subscription, now=asked.created_at)
     await tx.add_replay(asked)
     (made,) = await owe_again(
         tx,

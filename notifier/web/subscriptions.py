@@ -7,6 +7,7 @@ from notifier.domain.health import HEARD, WELL, target_id
 from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
 from notifier.errors import Conflict
 from notifier.storage.contract import Transaction
+from notifier.storage.waking import wake
 from notifier.web.documents import health_document, subscription_document
 from notifier.web.idempotency import once
 from notifier.web.paging import page, text_of
@@ -82,7 +83,9 @@ async def test(call: Call) -> Answer:
     """Owe this subscription alone a `test.ping`, whatever its patterns say."""
 
     async def work(tx: Transaction) -> Answer:
-        event_id, delivery_id = await owe_ping(tx, call.services, await _found(call, tx))
+        subscription = await _found(call, tx)
+        await wake(tx, subscription, now=call.services.clock.now())
+        event_id, delivery_id = await owe_ping(tx, call.services, subscription)
         return Answer(status=202, body={"event_id": event_id, "delivery_id": delivery_id})
 
     return await once(call, work)
@@ -150,7 +153,10 @@ async def _move(call: Call, tx: Transaction, state: SubscriptionState) -> Answer
 async def _store(call: Call, tx: Transaction, subscription: Subscription, state: SubscriptionState) -> Answer:
     changed = replace(subscription, state=state)
     if changed != subscription:
-        await tx.amend_subscription(changed, None, now=call.services.clock.now())
+        now = call.services.clock.now()
+        await tx.amend_subscription(changed, None, now=now)
+        if state is SubscriptionState.ACTIVE:
+            await wake(tx, changed, now=now)
     return await _shown(call, tx, changed)
 
 

@@ -289,7 +289,7 @@ class Deliverer:
         if self._edits.is_set():
             self._edits.clear()
             self._edition += 1
-            self._receivers.forget_addresses()
+            self._receivers.note_edit()
         return self._edition
 
     def _give_back(self, unsent: Sequence[Claimed]) -> None:

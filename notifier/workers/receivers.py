@@ -45,23 +45,28 @@ class Receivers:
         self._target_of: dict[SubscriptionId, str] = {}
         self._tries: dict[str, DeliveryId] = {}
         self._stored: set[str] = set()
+        self._unsaved: set[str] = set()
         self._wall_ahead_s = 0.0
+        self._was_edited = False
 
     async def load(self, tx: Transaction, clock: Clock) -> None:
         """Learn how all of them stood when the daemon stopped, or when the clock was set and rests moved along."""
-        self._wall_ahead_s = _wall_ahead_s(clock)
-        self._targets = await tx.unwell_targets()
+        self._wall_ahead_s, self._was_edited = _wall_ahead_s(clock), False
+        stored = await tx.unwell_targets()
+        # What attempts told us and no transaction has taken yet is newer than what is stored.
+        newer = {key: self._targets.get(key, WELL) for key in self._unsaved}
+        self._targets = {key: each for key, each in (stored | newer).items() if each != WELL}
         self._listeners = await tx.failing_listeners()
-        self._stored = set(self._targets)
-        self._tries.clear()
+        self._stored = set(stored)
 
     def is_outdated(self, clock: Clock) -> bool:
-        """Return whether the clock was set since, and rests were moved along in storage (6.19)."""
-        return abs(_wall_ahead_s(clock) - self._wall_ahead_s) > _STEP_S
+        """Return whether storage knows better: something was edited, or the clock set and rests moved along (6.19)."""
+        return self._was_edited or abs(_wall_ahead_s(clock) - self._wall_ahead_s) > _STEP_S
 
-    def forget_addresses(self) -> None:
-        """Forget who goes to which target: a subscription was edited."""
+    def note_edit(self) -> None:
+        """Forget who goes to which target: a subscription was edited, or somebody says that a target is back."""
         self._target_of.clear()
+        self._was_edited = True
 
     def resting(self, now: datetime) -> set[SubscriptionId]:
         """Return the subscriptions, as far as they were met, whose target is left in peace now."""
@@ -121,6 +126,7 @@ class Receivers:
         if self._tries.get(key) == due.delivery.id:
             del self._tries[key]
         self._targets[key] = health
+        self._unsaved.add(key)
         if health == WELL:
             del self._targets[key]
         else:
@@ -135,20 +141,21 @@ class Receivers:
         if not self._matters(attempts):
             return
         for key in {_target(due) for due, _ in attempts}:
-            if key in self._targets or key in self._stored:
+            if key in self._unsaved or key in self._stored:
                 await self._save(tx, key)
         for due, outcome in attempts:
             if outcome is not None:
                 await self._note_listener(tx, due, outcome, now)
 
     def _matters(self, attempts: Collection[tuple[DueDelivery, Outcome | None]]) -> bool:
-        if self._targets or self._stored or self._listeners:
+        if self._unsaved or self._stored or self._listeners:
             return True
         return any(outcome and outcome.verdict is not Verdict.ACCEPTED for _, outcome in attempts)
 
     async def _save(self, tx: Transaction, key: str) -> None:
         health = self._targets.get(key, WELL)
         await tx.save_target(key, health)
+        self._unsaved.discard(key)
         if health == WELL:
             self._stored.discard(key)
         else:

@@ -35,7 +35,7 @@ async def replayed(rest, replay_id):
 
 async def test_what_a_dead_receiver_missed_is_sent_again_signed_anew_with_the_same_bytes(shop, world):
     down = await shop.subscribe("/down", "order.*", schedule=[0.1])
-    world.receiver.fail(Failure(status=500, path="/down", count=None))
+    world.receiver.fail(Failure(status=404, path="/down", count=None))
     await live(shop, world, "JP1")
     ended = await shop.all_delivered(subscription=down)
     assert {(each["state"], each["reason"]) for each in ended} == {("failed", "exhausted")}

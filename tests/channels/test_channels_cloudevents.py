@@ -91,7 +91,7 @@ def test_sequences_sort_as_text(one, other):
 
 
 def test_an_event_about_no_order_has_no_attribute_that_says_nothing():
-    assert {"subject", "partitionkey"} - set(event_of(a_document("heartbeat"))) == {"subject", "partitionkey"}
+    assert "partitionkey" not in event_of(a_document("heartbeat"))
     assert event_of(a_document("source.failing"))["subject"] == "order"
 
 
@@ -112,5 +112,5 @@ async def test_it_is_sent_under_its_own_content_type_and_signed_to_the_byte(http
     [got] = http_sink.got
 
     assert got.headers["content-type"] == "application/cloudevents+json"
-    assert verify(SECRET, got.headers, got.body, START) is None
+    assert verify([SECRET], got.headers, got.body, START) is None
     assert list(faults(msgspec.json.decode(got.body))) == []

@@ -7,6 +7,7 @@ import pytest
 
 from notifier.domain.delivery import Outcome, Reason, Verdict
 from notifier.domain.subscription import OPERATORS, SubscriptionState
+from notifier.storage.waking import wake
 from notifier.workers.janitor import Janitor
 from support.fakes import UNAVAILABLE
 
@@ -87,6 +88,32 @@ async def test_a_try_that_a_crash_swallowed_is_made_again_at_the_next_start(hous
     async with house.running(house.deliverer(schedule=LONG)):
         await house.pass_time(1)
     assert len(house.channel.parcels) > 6
+
+
+async def test_a_hand_on_it_ends_a_rest(house):
+    subscription = await house.subscribe("order.*")
+    await _charged(house, *[f"OW{n}" for n in range(12)])
+    house.channel.outcomes.extend([DOWN] * 5)
+    async with house.running(house.deliverer(schedule=LONG)):
+        await house.pass_time(5)
+        assert len(house.channel.parcels) == 5
+        async with house.storage.writing() as tx:
+            await wake(tx, subscription, now=house.clock.now())
+        await house.pass_time(2)
+        assert len(house.channel.parcels) == 12
+
+
+async def test_an_edit_of_another_subscription_forgets_no_failure(house):
+    await house.subscribe("order.*", name="dead")
+    other = await house.subscribe("refund.*", name="other")
+    await _charged(house, *[f"OW{n}" for n in range(12)])
+    house.channel.usual = DOWN
+    async with house.running(house.deliverer(schedule=LONG)):
+        await house.pass_time(2)
+        async with house.storage.writing() as tx:
+            await tx.amend_subscription(replace(other, tags=("vip",)), None, now=house.clock.now())
+        await house.pass_time(20)
+    assert len(house.channel.parcels) == 5
 
 
 async def test_others_go_on_while_one_target_rests(house):

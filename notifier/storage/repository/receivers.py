@@ -1,6 +1,8 @@
 """How receivers stand; only those that are not well have a row."""
 
-from sqlalchemy import delete, select
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
 
 from notifier.domain.health import HEARD, WELL, ListenerHealth, TargetHealth
 from notifier.domain.subscription import SubscriptionId
@@ -32,6 +34,12 @@ class Receivers(Rows):
             "is_tried": int(health.is_tried),
         }
         await self._upsert(targets, {"id": target_id} | members, members)
+
+    async def wake_target(self, target_id: str, *, now: datetime) -> None:
+        rests = (targets.c.id == target_id, targets.c.trips > 0, targets.c.is_tried == 0)
+        woken = await self._connection.execute(update(targets).where(*rests).values(rests_until=now))
+        self.woken.subscriptions |= woken.rowcount > 0
+        self.woken.deliveries |= woken.rowcount > 0
 
     async def failing_listeners(self) -> dict[SubscriptionId, ListenerHealth]:
         rows = await self._connection.execute(select(listeners))
