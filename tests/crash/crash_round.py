@@ -22,6 +22,7 @@ _OFTEN = {MIGRATION: 60, "before commit of release": 1, "after commit of release
 _PATIENCE_S = 6.0
 """For so long a daemon is given to come to its point; then it is killed where it is."""
 _QUIET_S = 40.0
+_OWED = "SELECT id FROM deliveries WHERE state IN ('pending', 'held')"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ async def play(directory: Path, seed: str, kills: int) -> Round:
                 for point in deaths(dice, kills):
                     await _one_life(nursery, world, load, dice, point)
                 quiet_from = asyncio.get_running_loop().time()
-                await _last_life(nursery, world, load, home, loading)
+                await _last_lives(nursery, world, load, home, loading)
             finally:
                 loading.cancel()
                 with suppress(asyncio.CancelledError):
@@ -107,6 +108,15 @@ async def _progress(world: World, dice: random.Random) -> None:
     await asyncio.sleep(dice.uniform(0, 0.4))
 
 
+async def _last_lives(
+    nursery: Nursery, world: World, load: Load, home: Home, loading: asyncio.Task[None]
+) -> None:
+    """Let daemons live in peace until one leaves nothing owed: a refund may end in the moment in which it stops."""
+    await _last_life(nursery, world, load, home, loading)
+    while _rows(home, _OWED):
+        await _last_life(nursery, world, load, home, loading)
+
+
 async def _last_life(
     nursery: Nursery, world: World, load: Load, home: Home, loading: asyncio.Task[None]
 ) -> None:
@@ -138,15 +148,17 @@ async def calm(
 
 def _open(load: Load, home: Home, settle: bool) -> list[str]:
     """Return what is still to come: deliveries owed, watches that are about to settle, refunds not known yet."""
-    owed = "SELECT id FROM deliveries WHERE state IN ('pending', 'held')"
-    watched = "SELECT order_id FROM watches WHERE state = 'active'"
+    orders = [
+        order_id
+        for order_id in _rows(home, "SELECT order_id FROM watches WHERE state = 'active'")
+        if (settle and order_id not in load.refunded) or not load.is_known(order_id)
+    ]
+    return orders + _rows(home, _OWED)
+
+
+def _rows(home: Home, statement: str) -> list[str]:
     connection = connected(home.database)
     try:
-        orders = [
-            order_id
-            for (order_id,) in connection.execute(watched)
-            if (settle and order_id not in load.refunded) or not load.is_known(order_id)
-        ]
-        return orders + [delivery_id for (delivery_id,) in connection.execute(owed)]
+        return [text for (text,) in connection.execute(statement)]
     finally:
         connection.close()
