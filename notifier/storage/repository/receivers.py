@@ -1,5 +1,7 @@
 """How receivers stand; only those that are not well have a row."""
 
+from collections.abc import Collection
+
 from sqlalchemy import delete, select
 
 from notifier.domain.health import HEARD, WELL, ListenerHealth, TargetHealth
@@ -27,8 +29,13 @@ class Receivers(Rows):
         }
         await self._upsert(targets, {"id": target_id} | members, members)
 
-    async def failing_listeners(self) -> dict[SubscriptionId, ListenerHealth]:
-        rows = await self._connection.execute(select(listeners))
+    async def failing_listeners(
+        self, of: Collection[SubscriptionId] | None = None
+    ) -> dict[SubscriptionId, ListenerHealth]:
+        found = select(listeners)
+        if of is not None:
+            found = found.where(listeners.c.subscription_id.in_(of))
+        rows = await self._connection.execute(found)
         return {row.subscription_id: ListenerHealth(failures=row.failures, since=row.since) for row in rows}
 
     async def save_listener(self, subscription_id: SubscriptionId, health: ListenerHealth) -> None:
