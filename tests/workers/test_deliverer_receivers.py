@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from notifier.app.crew import telling_of
+from notifier.config.model import Config
 from notifier.domain.delivery import Outcome, Reason, Verdict
 from notifier.domain.subscription import OPERATORS, SubscriptionState
 from notifier.errors import StorageError
@@ -24,6 +26,17 @@ async def _charged(house, *order_ids):
         await house.watch(order_id)
     async with house.running(house.poller()):
         pass
+
+
+def _janitor(house):
+    return Janitor(
+        storage=house.storage,
+        clock=house.clock,
+        metrics=house.metrics,
+        telling=house.telling,
+        retention_days=90,
+        accounts=("shop",),
+    )
 
 
 async def _told(house, name):
@@ -226,14 +239,7 @@ async def test_what_expires_is_told(house):
     await house.subscribe("order.*", name="shop", expires_after_s=100.0)
     await house.subscribe("delivery.exhausted", name="ops")
     await _charged(house, "OW1")
-    janitor = Janitor(
-        storage=house.storage,
-        clock=house.clock,
-        metrics=house.metrics,
-        telling=house.telling,
-        retention_days=90,
-        accounts=("shop",),
-    )
+    janitor = _janitor(house)
     await house.clock.advance(101)
     await janitor.expire()
     assert await _told(house, "ops") == ["delivery.exhausted"]
@@ -255,14 +261,7 @@ async def test_a_rest_is_as_long_as_it_was_when_the_clock_is_set_back(house):
     await house.subscribe("order.*")
     await _charged(house, *[f"OW{n}" for n in range(12)])
     house.channel.usual = DOWN
-    janitor = Janitor(
-        storage=house.storage,
-        clock=house.clock,
-        metrics=house.metrics,
-        telling=house.telling,
-        retention_days=90,
-        accounts=("shop",),
-    )
+    janitor = _janitor(house)
     async with house.running(house.deliverer(schedule=LONG)):
         await house.pass_time(1)
         house.clock.step(-3600)
@@ -367,3 +366,26 @@ async def test_operators_hear_where_all_others_are_disabled_too(house):
     async with house.running(house.deliverer()):
         await house.pass_time(2)
     assert await _told(house, "operators") == ["subscription.disabled"]
+
+
+async def test_what_is_left_of_an_account_that_was_taken_out_still_ends(house, monkeypatch):
+    """Its end is told; where that fails, the outcome is lost, and what expires stops everything else."""
+    await house.subscribe("order.*", name="shop", expires_after_s=100.0)
+    await house.subscribe("delivery.exhausted", "subscription.*", name="ops")
+    await _charged(house, "OW1")
+    monkeypatch.setattr(type(house), "telling", property(lambda _: telling_of(Config(), {"other": True})))
+    house.channel.refusing["sub_shop"] = GONE
+    async with house.running(house.deliverer()):
+        await house.pass_time(2)
+    await _charged(house, "OW2")
+    await house.clock.advance(101)
+    janitor = _janitor(house)
+    await janitor.expire()
+    async with house.storage.reading() as tx:
+        views, _ = await tx.deliveries("shop", subscription_id="sub_shop")
+    assert sorted(view.delivery.reason for view in views) == ["expired", "gone"]
+    assert sorted(await _told(house, "ops")) == [
+        "delivery.exhausted",
+        "delivery.exhausted",
+        "subscription.disabled",
+    ]
