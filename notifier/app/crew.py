@@ -60,12 +60,7 @@ def crew(
     Raises: ConfigError when an account's keys or the watchdog's address cannot be used.
     """
     config = ground.config
-    telling = Telling(
-        expires_after_s=config.delivery.expires_after_s,
-        lanes=Lanes(config.delivery.order_hold_attempts, config.delivery.order_hold_s),
-        new_id=new_delivery_id,
-        livemode=lambda account: ground.accounts[account],
-    )
+    telling = telling_of(config, ground.accounts)
     deliverer = Deliverer(
         storage=ground.storage,
         channels=channels,
@@ -78,6 +73,16 @@ def crew(
     replayer = Replayer(storage=ground.storage, clock=ground.clock, metrics=ground.metrics, telling=telling)
     jobs = _jobs(ground, telling) + _pulse(ground, liveness, stack)
     return [*_pollers(ground, telling, stack), deliverer, replayer, Schedule(jobs, metrics=ground.metrics)]
+
+
+def telling_of(config: Config, accounts: Mapping[str, bool]) -> Telling:
+    """Return how things are told; what is left of an account that is configured no more counts as real money."""
+    return Telling(
+        expires_after_s=config.delivery.expires_after_s,
+        lanes=Lanes(config.delivery.order_hold_attempts, config.delivery.order_hold_s),
+        new_id=new_delivery_id,
+        livemode=lambda account: accounts.get(account, True),
+    )
 
 
 def _pollers(ground: Ground, telling: Telling, stack: AsyncExitStack) -> list[Poller]:

@@ -1,5 +1,6 @@
 """What a transaction can do about those who are told: subscriptions, how they stand, and templates of theirs."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -69,8 +70,10 @@ class ReceiverStore(Protocol):
     async def wake_target(self, target_id: str, *, now: datetime) -> None:
         """Have a target that rests tried at once: somebody says that it is back."""
 
-    async def failing_listeners(self) -> dict[SubscriptionId, ListenerHealth]:
-        """Return every subscription whose last attempt failed."""
+    async def failing_listeners(
+        self, of: Collection[SubscriptionId] | None = None
+    ) -> dict[SubscriptionId, ListenerHealth]:
+        """Return every subscription, or of these every one, whose last attempt failed."""
 
     async def save_listener(self, subscription_id: SubscriptionId, health: ListenerHealth) -> None:
         """Write how a subscription stands."""

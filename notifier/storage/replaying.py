@@ -7,6 +7,8 @@ listens to now. One without is judged by its present patterns, filters and tags,
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason, owed
@@ -86,7 +88,16 @@ async def next_page(
     in_full = _judges_documents(subscription)
     limit = _PAGE_IN_FULL if in_full else _PAGE
     page = await tx.recallable(replay, subscription, limit=limit, in_full=in_full)
-    return page, len(page) < limit
+    is_last = len(page) < limit
+    return page if is_last else _whole_versions(page, subscription), is_last
+
+
+def _whole_versions(page: list[Recalled], subscription: Subscription) -> list[Recalled]:
+    """Leave a version that may go on behind the page to the next one, where of its events only one is owed."""
+    if subscription.template != ONE_A_VERSION:
+        return page
+    tail = takewhile(partial(_is_same_version, page[-1]), reversed(page))
+    return page[: -len(list(tail))] or page
 
 
 def _judges_documents(subscription: Subscription) -> bool:
@@ -113,20 +124,14 @@ def _stands_for_its_version(
     """Whether it is the one that would be owed of its version, where a template takes only one."""
     if missing.logged is None or subscription.template != ONE_A_VERSION:
         return True
-
-    def same_version(each: Recalled) -> bool:
-        other, own = each.logged, missing.logged
-        return (
-            other is not None
-            and own is not None
-            and (other.event.order_key, other.event.order_version)
-            == (own.event.order_key, own.event.order_version)
-        )
-
-    if any(each.state is not None for each in page if same_version(each)):
+    if any(each.state is not None for each in page if _is_same_version(each, missing)):
         return False
-    rivals = [each.logged.event for each in wanted if each.logged is not None and same_version(each)]
+    rivals = [each.logged.event for each in wanted if each.logged and _is_same_version(each, missing)]
     return missing.logged.event in owed_of(subscription, rivals)
+
+
+def _is_same_version(one: Recalled, other: Recalled) -> bool:
+    return (one.watch_id, one.order_version) == (other.watch_id, other.order_version)
 
 
 def _is_meant(recalled: Recalled | Tally, replay: Replay) -> bool:

@@ -10,7 +10,7 @@ from notifier.domain.document import Document, event_document, order_document
 from notifier.domain.event import DERIVED_SLUGS, Event
 from notifier.domain.juspay_names import owed_of
 from notifier.domain.snapshot import Snapshot, Subject
-from notifier.domain.subscription import OPERATORS, Mode, Subscription, SubscriptionId
+from notifier.domain.subscription import OPERATORS, Mode, Subscription, SubscriptionId, SubscriptionState
 from notifier.storage.contract import Transaction
 from notifier.storage.records import Lanes, NewDelivery, Watch
 
@@ -36,7 +36,7 @@ async def tell(
 
     `snapshot` is the order as of the events' version. A subscription's own `expires_after_s` goes before the one
     given. `never_to` is the subscription whose own trouble is told (6.13); operators hear of such trouble where
-    nobody else does. Returns: how many deliveries are owed.
+    no other active one does. Returns: how many deliveries are owed.
     """
     if not events:
         return 0
@@ -84,7 +84,7 @@ def _who_wants(
     if not found or documents[0][0].subject is not Subject.SUBSCRIPTION:
         return found
     others = [(listener, wanted) for listener, wanted in found if wanted and listener.managed != OPERATORS]
-    return others or found
+    return others if any(listener.state is SubscriptionState.ACTIVE for listener, _ in others) else found
 
 
 def _wants(listener: Subscription, event: Event, tags: Sequence[str], document: Document) -> bool:

@@ -36,7 +36,7 @@ async def tell_alone(
         id=counted_event_id(account, order_key, fact, n),
         type=fact.type,
         account=account,
-        livemode=telling.livemode(account),
+        livemode=about.livemode if about else telling.livemode(account),
         subject=fact.subject,
         subject_id=fact.subject_id,
         observed_at=now,

@@ -3,7 +3,7 @@
 While all are well this costs nothing. Of those that are not there are rows, so that a restart does not hammer them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -41,7 +41,7 @@ class Receivers:
         self._telling = telling
         self._disable_after_s = disable_after_s
         self._targets: dict[str, TargetHealth] = {}
-        self._listeners: dict[SubscriptionId, ListenerHealth] = {}
+        self._failing: set[SubscriptionId] = set()
         self._target_of: dict[SubscriptionId, str] = {}
         self._tries: dict[str, DeliveryId] = {}
         self._stored: set[str] = set()
@@ -56,7 +56,7 @@ class Receivers:
         # What attempts told us and no transaction has taken yet is newer than what is stored.
         newer = {key: self._targets.get(key, WELL) for key in self._unsaved}
         self._targets = {key: each for key, each in (stored | newer).items() if each != WELL}
-        self._listeners = await tx.failing_listeners()
+        self._failing = set(await tx.failing_listeners())
         self._stored = set(stored)
 
     def is_outdated(self, clock: Clock) -> bool:
@@ -109,7 +109,10 @@ class Receivers:
         return not self._targets.get(key, WELL).rests(now) or self._tries.get(key) == due.delivery.id
 
     def attempted(self, due: DueDelivery, outcome: Outcome, now: datetime) -> None:
-        """Take an attempt into account at once, before it is recorded: the next is about to go."""
+        """Take an attempt into account at once, before it is recorded: the next is about to go.
+
+        Of its target alone: the subscription may have been given another one meanwhile.
+        """
         if outcome.verdict is Verdict.ACCEPTED and not self._targets:
             return
         key = _target(due)
@@ -129,43 +132,48 @@ class Receivers:
         self._unsaved.add(key)
         if health == WELL:
             del self._targets[key]
-        else:
-            self._target_of[due.subscription.id] = key
         if health.trips > before.trips:
             log.warning("target.resting", subscription=due.subscription.id, trips=health.trips)
 
     async def record(
         self, tx: Transaction, attempts: Sequence[tuple[DueDelivery, Outcome | None]], *, now: datetime
     ) -> None:
-        """Keep what attempts changed, in the transaction that records them; None is one that was given back."""
-        if not self._matters(attempts):
-            return
-        for key in {_target(due) for due, _ in attempts}:
-            if key in self._unsaved or key in self._stored:
-                await self._save(tx, key)
-        for due, outcome in attempts:
-            if outcome is not None:
-                await self._note_listener(tx, due, outcome, now)
+        """Keep what attempts changed, in the transaction that records them; None is one that was given back.
 
-    def _matters(self, attempts: Collection[tuple[DueDelivery, Outcome | None]]) -> bool:
-        if self._unsaved or self._stored or self._listeners:
-            return True
-        return any(outcome and outcome.verdict is not Verdict.ACCEPTED for _, outcome in attempts)
+        How subscriptions stood is read, not remembered: this transaction may fail, and edits wipe the slate.
+        """
+        if self._unsaved or self._stored:
+            for key in {_target(due) for due, _ in attempts} & (self._unsaved | self._stored):
+                await self._save(tx, key)
+        concerned = {
+            due.subscription.id
+            for due, outcome in attempts
+            if outcome and (outcome.verdict is not Verdict.ACCEPTED or due.subscription.id in self._failing)
+        }
+        if not concerned:
+            return
+        listeners = await tx.failing_listeners(of=concerned)
+        self._failing -= concerned - listeners.keys()
+        for due, outcome in attempts:
+            if outcome is not None and due.subscription.id in concerned:
+                await self._note_listener(tx, listeners, due, outcome, now)
 
     async def _save(self, tx: Transaction, key: str) -> None:
-        health = self._targets.get(key, WELL)
-        await tx.save_target(key, health)
+        await tx.save_target(key, self._targets.get(key, WELL))
+        # Also where it is well: this transaction may fail, and then the row is to be taken away by the next.
+        self._stored.add(key)
         self._unsaved.discard(key)
-        if health == WELL:
-            self._stored.discard(key)
-        else:
-            self._stored.add(key)
 
     async def _note_listener(
-        self, tx: Transaction, due: DueDelivery, outcome: Outcome, now: datetime
+        self,
+        tx: Transaction,
+        listeners: dict[SubscriptionId, ListenerHealth],
+        due: DueDelivery,
+        outcome: Outcome,
+        now: datetime,
     ) -> None:
         of = due.subscription.id
-        health = self._listeners.get(of, HEARD)
+        health = listeners.get(of, HEARD)
         after, news = listener_after(health, outcome, now=now, disable_after_s=self._disable_after_s)
         if after == health and news is None:
             return
@@ -175,9 +183,8 @@ class Receivers:
             return
         if (await tx.secrets(of)).target != due.secrets.target:
             return  # Edited since: this attempt says nothing of the new address.
-        self._listeners[of] = after
-        if after == HEARD:
-            del self._listeners[of]
+        listeners[of] = after
+        self._failing.add(of)
         await tx.save_listener(of, after)
         if news is News.DISABLED:
             if subscription.state is SubscriptionState.DISABLED:

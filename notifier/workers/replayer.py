@@ -133,7 +133,8 @@ async def _next_step(tx: Transaction, replay: Replay, subscription: Subscription
         left = room - len(taken)
         taken += found[:left]
         if len(found) > left:
-            return _Step(taken, taken[-1].sequence, is_last=False)
+            # Up to the next one: what was passed over between them must not be judged without them.
+            return _Step(taken, found[left].sequence - 1, is_last=False)
         if is_last:
             return _Step(taken, replay.last, is_last=True)
         after = page[-1].sequence

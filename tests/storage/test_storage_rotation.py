@@ -16,6 +16,7 @@ from notifier.config.secret import Secret
 from notifier.errors import StorageError, StorageLocked
 from notifier.storage import engine, resealing, tables
 from notifier.storage.engine import open_storage, rotate_master
+from notifier.storage.records import Sign
 from notifier.storage.vault import Vault, parse_master_key
 
 OLD, NEW, OTHER = (Secret(base64.b64encode(letter * 32).decode()) for letter in (b"o", b"n", b"x"))
@@ -173,6 +174,18 @@ async def test_more_rows_than_one_step_are_all_sealed_anew(path, made, clock, mo
     assert sealed_under(path, parse_master_key(OLD)) == []
 
 
+async def test_a_database_that_was_in_use_is_rotated(path, made, clock):
+    """What is remembered beside the sealed word is not sealed."""
+    await made()
+    storage = await open_storage(path, clock=clock)
+    async with storage.writing() as tx:
+        await tx.note(Sign.ALIVE, at=clock.now())
+        await tx.prove_writable()
+    await storage.close()
+    assert (await rotate_master(path, clock=clock)).sealed == 3
+    assert await secrets_of(path, clock) == [SECRETS, SECRETS]
+
+
 async def test_who_holds_the_database_is_named(path, made, clock):
     await made()
     storage = await open_storage(path, clock=clock, holder="notifier run")
@@ -232,4 +245,4 @@ def test_nothing_is_sealed_that_a_rotation_does_not_know():
         "storage/repository/subscriptions.py",
         "storage/resealing.py",
     }
-    assert {str(value) for _, value in resealing.SEALED} == {"subscriptions.secrets", "meta.value"}
+    assert {str(value) for _, value, _ in resealing.SEALED} == {"subscriptions.secrets", "meta.value"}

@@ -1,12 +1,16 @@
 """What failing receivers cost, and who is told of them."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
+from notifier.app.crew import telling_of
+from notifier.config.model import Config
 from notifier.domain.delivery import Outcome, Reason, Verdict
 from notifier.domain.subscription import OPERATORS, SubscriptionState
+from notifier.errors import StorageError
 from notifier.storage.waking import wake
 from notifier.workers.janitor import Janitor
 from support.fakes import UNAVAILABLE
@@ -23,6 +27,17 @@ async def _charged(house, *order_ids):
         await house.watch(order_id)
     async with house.running(house.poller()):
         pass
+
+
+def _janitor(house):
+    return Janitor(
+        storage=house.storage,
+        clock=house.clock,
+        metrics=house.metrics,
+        telling=house.telling,
+        retention_days=90,
+        accounts=("shop",),
+    )
 
 
 async def _told(house, name):
@@ -271,14 +286,7 @@ async def test_what_expires_is_told(house):
     await house.subscribe("order.*", name="shop", expires_after_s=100.0)
     await house.subscribe("delivery.exhausted", name="ops")
     await _charged(house, "OW1")
-    janitor = Janitor(
-        storage=house.storage,
-        clock=house.clock,
-        metrics=house.metrics,
-        telling=house.telling,
-        retention_days=90,
-        accounts=("shop",),
-    )
+    janitor = _janitor(house)
     await house.clock.advance(101)
     await janitor.expire()
     assert await _told(house, "ops") == ["delivery.exhausted"]
@@ -300,14 +308,7 @@ async def test_a_rest_is_as_long_as_it_was_when_the_clock_is_set_back(house):
     await house.subscribe("order.*")
     await _charged(house, *[f"OW{n}" for n in range(12)])
     house.channel.usual = DOWN
-    janitor = Janitor(
-        storage=house.storage,
-        clock=house.clock,
-        metrics=house.metrics,
-        telling=house.telling,
-        retention_days=90,
-        accounts=("shop",),
-    )
+    janitor = _janitor(house)
     async with house.running(house.deliverer(schedule=LONG)):
         await house.pass_time(1)
         house.clock.step(-3600)
@@ -336,3 +337,102 @@ async def test_a_single_failure_leaves_no_trace_once_accepted(house, outcome):
         await house.pass_time(10)
     async with house.storage.reading() as tx:
         assert (await tx.unwell_targets(), await tx.failing_listeners()) == ({}, {})
+
+
+async def test_what_an_attempt_at_the_old_target_said_while_it_was_edited_rests_nobody(house):
+    subscription = await house.subscribe("order.*")
+    await _charged(house, *[f"OW{n}" for n in range(3)])
+    house.channel.gate = asyncio.Event()
+    busy = Outcome(verdict=Verdict.RETRY, reason=Reason.RATE_LIMITED, http_status=429, retry_after_s=3600.0)
+    house.channel.outcomes.append(busy)
+    async with house.running(house.deliverer(schedule=LONG)):
+        async with house.storage.writing() as tx:
+            secrets = await tx.secrets(subscription.id)
+            moved = replace(secrets, target=type(secrets.target)("https://new.example/hook"))
+            await tx.amend_subscription(subscription, moved, now=house.clock.now())
+        await house.pass_time(1)
+        house.channel.gate.set()
+        await house.pass_time(70)
+    assert len(house.channel.parcels) == 3
+
+
+def failing_once(storage, when):
+    """Have the transaction fail at its end, the first time that `when` holds."""
+    writing, failed = storage.writing, []
+
+    @asynccontextmanager
+    async def flaky():
+        async with writing() as tx:
+            yield tx
+            if not failed and await when(tx):
+                failed.append(True)
+                raise StorageError("the disk is full")
+
+    storage.writing = flaky
+    return failed
+
+
+async def test_what_no_transaction_took_is_still_told(house):
+    await house.subscribe("order.*", name="shop")
+    await house.subscribe("subscription.*", name="ops")
+    await _charged(house, "OW1")
+    house.channel.outcomes.extend([UNAVAILABLE] * 4)
+
+    async def is_fourth(tx):
+        return any(each.failures == 4 for each in (await tx.failing_listeners()).values())
+
+    failed = failing_once(house.storage, is_fourth)
+    async with house.running(house.deliverer(schedule=(1.0, 1.0, 1.0, 60.0, 60.0))):
+        await house.pass_time(15)
+        assert failed
+        assert await _told(house, "ops") == ["subscription.failing"]
+
+
+async def test_what_failed_before_an_edit_is_forgotten(house):
+    subscription = await house.subscribe("order.*", name="shop")
+    await house.subscribe("subscription.*", name="ops")
+    await _charged(house, "OW1")
+    house.channel.refusing["sub_shop"] = UNAUTHORIZED
+    async with house.running(house.deliverer(schedule=LONG, disable_after_s=600.0)):
+        await house.pass_time(500, step=10)
+        async with house.storage.writing() as tx:
+            secrets = await tx.secrets(subscription.id)
+            moved = replace(secrets, target=type(secrets.target)("https://new.example/hook"))
+            await tx.amend_subscription(subscription, moved, now=house.clock.now())
+        await house.pass_time(200, step=10)
+    async with house.storage.reading() as tx:
+        assert (await tx.subscription("shop", subscription.id)).state is SubscriptionState.ACTIVE
+
+
+async def test_operators_hear_where_all_others_are_disabled_too(house):
+    await house.subscribe("order.*", name="shop")
+    await house.subscribe("subscription.*", name="oncall", state=SubscriptionState.DISABLED)
+    await house.subscribe("subscription.*", name="operators", managed=OPERATORS)
+    await _charged(house, "OW1")
+    house.channel.outcomes.append(GONE)
+    async with house.running(house.deliverer()):
+        await house.pass_time(2)
+    assert await _told(house, "operators") == ["subscription.disabled"]
+
+
+async def test_what_is_left_of_an_account_that_was_taken_out_still_ends(house, monkeypatch):
+    """Its end is told; where that fails, the outcome is lost, and what expires stops everything else."""
+    await house.subscribe("order.*", name="shop", expires_after_s=100.0)
+    await house.subscribe("delivery.exhausted", "subscription.*", name="ops")
+    await _charged(house, "OW1")
+    monkeypatch.setattr(type(house), "telling", property(lambda _: telling_of(Config(), {"other": True})))
+    house.channel.refusing["sub_shop"] = GONE
+    async with house.running(house.deliverer()):
+        await house.pass_time(2)
+    await _charged(house, "OW2")
+    await house.clock.advance(101)
+    janitor = _janitor(house)
+    await janitor.expire()
+    async with house.storage.reading() as tx:
+        views, _ = await tx.deliveries("shop", subscription_id="sub_shop")
+    assert sorted(view.delivery.reason for view in views) == ["expired", "gone"]
+    assert sorted(await _told(house, "ops")) == [
+        "delivery.exhausted",
+        "delivery.exhausted",
+        "subscription.disabled",
+    ]

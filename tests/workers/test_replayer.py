@@ -344,3 +344,44 @@ async def test_one_replay_of_a_subscription_runs_at_a_time(house, replayer):
     await asked(house, hook, name="second")
     await replayer.take_turn()
     assert ((await shown(house, "first"))[0].made, (await shown(house, "second"))[0].made) == (20, 0)
+
+
+async def version_of(house, order_id, *types):
+    async with house.storage.writing() as tx:
+        now = house.clock.now()
+        watch = await tx.watch("shop", order_id.lower())
+        snapshot = Snapshot(source=Source.ORDER, reader=READER, order=Order(status="CHARGED"))
+        version = await tx.add_snapshot(watch, snapshot, observed_at=now, not_before=None)
+        events = [
+            Event(
+                id=EventId(f"evt_{version}{each}"),
+                type=each,
+                account="shop",
+                livemode=False,
+                subject=Subject(each.partition(".")[0]),
+                subject_id=None,
+                observed_at=now,
+                order_id=parse_order_id(order_id),
+                order_key=watch.order_key,
+                order_version=version,
+            )
+            for each in types
+        ]
+        await tell(
+            tx, events, watch=watch, snapshot=snapshot, now=now, expires_after_s=1000, lanes=house.lanes
+        )
+
+
+@pytest.mark.parametrize(
+    "types", [("order.charged", "txn.charged"), ("order.charged", "txn.charged", "refund.pending")]
+)
+async def test_one_callback_a_version_wherever_a_page_ends(house, replayer, types):
+    await house.watch("OW1")
+    for _ in range(60):
+        await version_of(house, "OW1", *types)
+    hook = await house.subscribe("*", template="juspay")
+    async with house.running(house.deliverer(), replayer):
+        matched = await asked(house, hook)
+        await house.pass_time(120)
+    assert matched == 60
+    assert len(told(house)) == 60

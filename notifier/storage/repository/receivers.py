@@ -1,5 +1,6 @@
 """How receivers stand; only those that are not well have a row."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
@@ -41,8 +42,13 @@ class Receivers(Rows):
         self.woken.subscriptions |= woken.rowcount > 0
         self.woken.deliveries |= woken.rowcount > 0
 
-    async def failing_listeners(self) -> dict[SubscriptionId, ListenerHealth]:
-        rows = await self._connection.execute(select(listeners))
+    async def failing_listeners(
+        self, of: Collection[SubscriptionId] | None = None
+    ) -> dict[SubscriptionId, ListenerHealth]:
+        found = select(listeners)
+        if of is not None:
+            found = found.where(listeners.c.subscription_id.in_(of))
+        rows = await self._connection.execute(found)
         return {row.subscription_id: ListenerHealth(failures=row.failures, since=row.since) for row in rows}
 
     async def save_listener(self, subscription_id: SubscriptionId, health: ListenerHealth) -> None:
