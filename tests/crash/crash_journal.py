@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-
 _NAMED_ONLY = ("watch.", "source.", "incident.", "subscription.", "delivery.", "heartbeat", "test.")
 
 
