@@ -62,7 +62,7 @@ class Templates:
             for chunk in template.generate(context):
                 length += len(chunk)
                 if length > MOST_CHARACTERS:
-                    raise ValueError(f"renders more than {MOST_CHARACTERS} characters")
+                    raise jinja2.TemplateRuntimeError(f"renders more than {MOST_CHARACTERS} characters")
                 chunks.append(chunk)
         except _FAILURES as error:
             raise TemplateError(f"{_place(error)}: {_told(error)}") from error
@@ -160,6 +160,6 @@ def _place(error: Exception) -> str:
 
 def _told(error: Exception) -> str:
     """Return what is wrong without values: only Jinja's own words are known to carry none."""
-    if isinstance(error, jinja2.TemplateError | ValueError) and str(error):
+    if isinstance(error, jinja2.TemplateError) and str(error):
         return str(error)
     return type(error).__name__

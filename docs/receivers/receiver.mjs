@@ -44,6 +44,7 @@ function keysOf(text) {
 class Store {
   #file;
   #seen = new Set();
+  #counted = new Set();
   #sequences = new Map();
   states = new Map();
 
@@ -57,8 +58,10 @@ class Store {
 
   /** Stores an event, and returns what it was. */
   take(id, body, subscription, sequence) {
-    if (this.#seen.has(id)) return 'repeated';
-    const event = { id, subscription, sequence, ...stateIn(body), body: body.toString() };
+    // Several subscriptions may bring one event: each numbers it, and it is taken once.
+    const isNew = !this.#seen.has(id);
+    if (!isNew && this.#counted.has(`${subscription} ${id}`)) return 'repeated';
+    const event = { id, subscription, sequence, ...(isNew ? { ...stateIn(body), body: body.toString() } : {}) };
     const size = fstatSync(this.#file).size;
     try {
       appendFileSync(this.#file, `${JSON.stringify(event)}\n`);
@@ -67,11 +70,13 @@ class Store {
       ftruncateSync(this.#file, size);
       throw error;
     }
-    return this.#remember(event);
+    const was = this.#remember(event);
+    return isNew ? was : 'repeated';
   }
 
   #remember({ id, subscription, sequence, key, version, snapshot }) {
     this.#seen.add(id);
+    this.#counted.add(`${subscription} ${id}`);
     this.#count(subscription, sequence);
     if (key === undefined) return 'taken';
     if (version < (this.states.get(key)?.version ?? 0)) return 'outdated';

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS states (
     account TEXT, order_id TEXT, subject TEXT, subject_id TEXT, version INTEGER NOT NULL, snapshot TEXT NOT NULL,
     PRIMARY KEY (account, order_id, subject, subject_id)
 );
+CREATE TABLE IF NOT EXISTS callbacks (subscription TEXT, event_id TEXT, PRIMARY KEY (subscription, event_id));
 CREATE TABLE IF NOT EXISTS sequences (subscription TEXT PRIMARY KEY, highest INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS gaps (
     subscription TEXT, sequence INTEGER, noticed_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -58,9 +59,14 @@ class Store:
             new = self._disk.execute(
                 "INSERT INTO events (id, body) VALUES (?, ?) ON CONFLICT DO NOTHING", (event_id, body)
             )
+            # Several subscriptions may bring one event: each numbers it, and it is taken once.
+            counted = self._disk.execute(
+                "INSERT INTO callbacks VALUES (?, ?) ON CONFLICT DO NOTHING", (subscription, event_id)
+            )
+            if counted.rowcount:
+                self._count(subscription, sequence)
             if not new.rowcount:
                 return "repeated"
-            self._count(subscription, sequence)
             # An effect of yours that lives in this database belongs here, in the same transaction.
             return self._apply(body)
 

@@ -38,11 +38,22 @@ def retry_after_s(text: str | None, *, now: datetime) -> float | None:
 
 
 def without(answer: bytes, secrets: Iterable[str]) -> bytes:
-    """Return the answer with what we sent in confidence blotted out; some receivers echo requests."""
+    """Return the answer with what we sent in confidence blotted out; some receivers echo requests.
+
+    The last word of a secret is one, too (`Bearer TOKEN`), and the answer may break off in the midst of one.
+    """
     for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            answer = answer.replace(secret.encode(), b"***")
+        for part in (secret, secret.rpartition(" ")[2]):
+            if len(part) >= _SHORTEST_SECRET:
+                answer = _blotted(answer, part.encode())
     return answer
+
+
+def _blotted(answer: bytes, secret: bytes) -> bytes:
+    answer = answer.replace(secret, b"***")
+    begun = (n for n in range(len(secret) - 1, _SHORTEST_SECRET - 1, -1) if answer.endswith(secret[:n]))
+    cut = next(begun, 0)
+    return answer[:-cut] + b"***" if cut else answer
 
 
 def _meaning(status: int) -> tuple[Verdict, Reason]:

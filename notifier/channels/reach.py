@@ -1,5 +1,6 @@
 """Which addresses somebody may make us call: the rules, without the sockets."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
@@ -128,11 +129,13 @@ def _is_private(ip: Ip) -> bool:
 
 
 def _host(text: str) -> Host:
-    """Read `host`, `host:port`, `[v6]:port` or a bare address."""
+    """Read `host`, `host:port`, `[v6]:port` or a bare address; an address in the one spelling that is compared."""
     try:
         return str(ip_address(text.strip("[]"))), None
     except ValueError:
         name, colon, port = text.rpartition(":")
     if not colon:
         return text, None
-    return name.strip("[]"), int(port)
+    with suppress(ValueError):
+        name = str(ip_address(name.strip("[]")))
+    return name, int(port)

@@ -142,7 +142,11 @@ async def audit(*, options: Common = COMMON) -> int:
     if not await asyncio.to_thread(path.exists):
         raise Failed(f"there is no database at {path}; `notifier run` makes one")
     storage = await open_storage(
-        path, clock=SystemClock(), master_key=config.server.master_key, holder="notifier db audit"
+        path,
+        clock=SystemClock(),
+        master_key=config.server.master_key,
+        next_master_key=config.server.next_master_key,
+        holder="notifier db audit",
     )
     try:
         async with storage.reading() as tx:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
 DAY_S = 86_400
 LONGEST_EXPIRY_S = 30 * DAY_S
+_PORTS = 65_536
 
 
 def environ_of(context: object) -> Mapping[str, str]:
@@ -110,14 +111,20 @@ def _origin(text: str) -> str:
 
 
 def _target(text: str) -> str:
-    host_and_port = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?|[0-9a-fA-F:]+"
     try:
-        sound = bool(ip_network(text) if "/" in text else re.fullmatch(host_and_port, text))
+        sound = bool(ip_network(text)) if "/" in text else _is_host(text)
     except ValueError:
         sound = False
     if not sound:
         raise ValueError('should be "host", "host:port" or a network such as 10.0.0.0/8')
     return text.lower()
+
+
+def _is_host(text: str) -> bool:
+    found = re.fullmatch(r"(\[([0-9a-fA-F:.]+)\]|[A-Za-z0-9_.-]+)(:(\d{1,5}))?", text)
+    if found is None:
+        return bool(IPv6Address(text))
+    return bool(found[2] is None or IPv6Address(found[2])) and 0 < int(found[4] or 1) < _PORTS
 
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]

@@ -16,7 +16,10 @@ _VALUE = re.compile(rf"[\x21-\x7e]([\x20-\x7e]{{0,{LONGEST_VALUE - 2}}}[\x21-\x7
 _ALLOWED = re.compile(r"authorization|api-?key|[a-z0-9-]+-(key|token)|x-[a-z0-9-]+")
 _OURS = re.compile(r"(webhook|notifier)-.*")
 # What belongs to the connection or to the body, and what proxies and browsers say of whom they speak for.
-_NOT_OURS_TO_SET = re.compile(r"(content|proxy|sec|idempotency|x-(forwarded|real|http|original|rewrite))-.*")
+_NOT_OURS_TO_SET = re.compile(
+    r"(content|proxy|sec|idempotency|x-(forwarded|real|remote|http|original|rewrite))-.*"
+    r"|x-(forwarded|host|method-override|(cluster-)?client-ip)"
+)
 
 
 def check_header_name(name: str) -> str:

@@ -126,6 +126,7 @@ def test_a_plain_https_address_is_accepted(url):
         ({"allowed_targets": ("hooks.internal:81",)}, "http://hooks.internal:81/", "http://hooks.internal:82/"),
         ({"allowed_targets": ("127.0.0.1:9000",)}, "http://127.0.0.1:9000/", "http://127.0.0.1:9001/"),
         ({"allowed_targets": ("[::1]:9000",)}, "http://[::1]:9000/", "http://[::1]:9001/"),
+        ({"allowed_targets": ("[0:0::01]:9000",)}, "http://[::1]:9000/", "http://[::1]:9001/"),
         ({"allowed_targets": ("::1",)}, "http://[::1]:9000/", "http://[::2]:9000/"),
         ({"allowed_targets": ("10.1.0.0/16",)}, "http://10.1.2.3:9000/", "http://10.2.2.3:9000/"),
         ({"allowed_targets": ("10.1.0.0/16",)}, "http://[::ffff:10.1.2.3]:9000/", "http://[::ffff:10.2.2.3]:9000/"),

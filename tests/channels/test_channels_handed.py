@@ -124,11 +124,20 @@ async def test_the_process_has_nothing_of_ours_in_its_environment(cells, monkeyp
     assert environ.startswith(b"PYTHONPATH=")
 
 
-async def test_a_process_that_was_killed_is_replaced(cells):
+async def test_a_process_that_was_killed_while_it_was_idle_is_replaced_and_no_template_is_blamed(cells):
     await cells.render(a_template(), a_document())
-    os.kill(pids(cells)[0], 9)
-    with pytest.raises(LimitExceeded):
+    (killed,) = cells._all
+    os.kill(killed._process.pid, 9)
+    await killed._process.wait()
+    assert json.loads(await cells.render(a_template(), a_document()))
+    assert len(pids(cells)) == 1
+
+
+async def test_a_process_that_cannot_be_started_is_a_failure_of_that_body_alone(cells, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with pytest.raises(TemplateError, match="did not start"):
         await cells.render(a_template(), a_document())
+    monkeypatch.undo()
     assert json.loads(await cells.render(a_template(), a_document()))
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
 import pytest
+from aiohttp import web
 from channel_builders import SECRET, a_document, a_parcel, a_webhook
 from channel_sinks import answers
 from hypothesis import given
@@ -239,3 +240,22 @@ def test_verify_never_raises_for_what_was_received(body):
 @pytest.mark.parametrize(("secret", "body"), [("whsec_é", b"{}"), ("whsec_", b"{}"), (SECRET, b"\xff")])
 def test_verify_never_raises(secret, body):
     assert verify([secret], signed([SECRET], b"{}", START), body, START) is not None
+
+
+@pytest.mark.parametrize(
+    "echo",
+    ["no such token: hush-hush", "PHP_AUTH_PW => pass-phrase", "." * 4085 + "token hush-hush"],
+    ids=["the last word", "a password", "cut short"],
+)
+async def test_a_receiver_that_quotes_a_part_of_what_was_confided_is_not_quoted(http_sink, echo):
+    async def answer(_request):
+        return web.Response(status=401, text=echo)
+
+    http_sink.answer = answer
+    address = {
+        "headers": {"X-Api-Key": "Token hush-hush"},
+        "basic_auth": Secret("shop:pass-phrase"),
+    }
+    outcome = await send(http_sink, address=address)
+    assert b"***" in outcome.answer
+    assert not any(word in outcome.answer for word in (b"hush", b"pass-"))

@@ -64,6 +64,7 @@ async def test_a_given_key_is_replaced_by_that_of_the_other_variable(cli, monkey
     again = await cli("keys", "rotate-master", "--json")
     assert (again.status, again.json["sealed"]) == (0, 0)
     assert (await cli("db", "prune")).status == 0
+    assert (await cli("db", "audit")).status == 0
     await opens(NEW)
     assert key_in() is None
 

@@ -286,6 +286,12 @@ def test_an_allowed_target_is_a_host_a_port_of_it_or_a_network(tmp_path, target)
     assert config.delivery.allowed_targets == (target.lower(),)
 
 
+@pytest.mark.parametrize("target", ["a:b:c", "db:", ":", "[1.2]:80", "[::g]", "shop:0", "shop:65536"])
+def test_what_no_target_could_ever_be_is_refused_as_it_is_read(tmp_path, target):
+    with pytest.raises(ConfigError, match="allowed_targets"):
+        loaded(tmp_path, f'[delivery]\nallowed_targets = ["{target}"]\n')
+
+
 def test_the_default_schedule_spans_three_days_in_more_than_a_dozen_attempts_and_fits_the_expiry():
     assert sum(SCHEDULE) == 3 * 86_400
     assert len(SCHEDULE) + 1 >= 12

@@ -24,12 +24,16 @@ GOOD = (
     "apikey",
     "Ocp-Apim-Subscription-Key",
     "PRIVATE-TOKEN",
+    "X-Client-Id",
+    "X-Method",
+    "X-Hostel",
 )
 _OF_THE_CONNECTION = (
     "Host", "Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Cookie",
     "Content-Length", "Content-Type", "Content-Encoding", "Content-Key", "Proxy-Authorization", "Proxy-Token",
     "User-Agent", "Accept-Encoding", "Sec-WebSocket-Key", "Date", "Via", "Forwarded", "X-Forwarded-For", "x-real-ip",
     "X-HTTP-Method-Override", "X-Original-URL", "X-Rewrite-URL", "Idempotency-Key",
+    "X-Forwarded", "X-Host", "X-Method-Override", "X-Client-IP", "X-Cluster-Client-IP", "X-Remote-User", "X-Remote-IP",
 )  # fmt: skip
 _OURS = ("webhook-id", "Webhook-Signature", "notifier-attempt", "Notifier-Token", "webhook-key")
 

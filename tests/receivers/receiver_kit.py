@@ -55,6 +55,7 @@ class Callback:
 
     event_id: str = "evt_1"
     sequence: int = 1
+    subscription: str = "sub_1"
     secrets: tuple[str, ...] = (SECRET,)
     age_s: float = 0.0
     body: dict[str, Any] = field(default_factory=document)
@@ -66,7 +67,7 @@ class Callback:
             event_type=self.body["type"],
             account="shop",
             order_id=self.body["data"]["order_id"],
-            subscription_id="sub_1",
+            subscription_id=self.subscription,
             sequence=self.sequence,
             attempt=1,
             body=channel().render(self.body, self.template),

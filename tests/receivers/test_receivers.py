@@ -133,6 +133,21 @@ async def test_numbers_that_were_overtaken_are_told_until_they_come(receiver):
     ]
 
 
+async def test_an_event_that_another_subscription_brought_before_leaves_no_gap_behind_it(receiver):
+    def told(event, sequence, subscription="sub_2"):
+        return Callback(event_id=event, sequence=sequence, subscription=subscription)
+
+    assert await receiver.gets(told("evt_1", 1)) == "applied evt_1"
+    assert await receiver.gets(told("evt_2", 1, "sub_1")) == "applied evt_2"
+    assert await receiver.gets(told("evt_2", 2)) == "repeated evt_2"
+    assert await receiver.gets(told("evt_3", 3)) == "applied evt_3"
+    assert await receiver.gets(told("evt_4", 2, "sub_1")) == "applied evt_4"
+    assert await receiver.gets(told("evt_4", 4)) == "repeated evt_4"
+    await receiver.kill()
+    await receiver.start()
+    assert await receiver.gets(told("evt_5", 5)) == "applied evt_5"
+
+
 async def test_a_number_out_of_reach_fills_nothing(receiver):
     await receiver.gets(Callback(sequence=1))
     line = await receiver.gets(Callback(event_id="evt_2", sequence=10**11))

@@ -129,3 +129,10 @@ def test_a_header_is_one_line(text):
 @given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), st.lists))
 def test_json_is_read_back_as_it_was(value):
     assert json.loads(to_json(value)) == value
+
+
+@pytest.mark.parametrize("reader", ["when", "epoch"])
+def test_a_failure_is_told_without_the_value_that_a_filter_could_not_read(write, reader):
+    templates = write("webhook/mine.json.j2", f"{{{{ phone | {reader} }}}}")
+    with pytest.raises(TemplateError, match=r"mine\.json\.j2:1: ValueError$"):
+        render(templates, "mine", phone="+919876543210")

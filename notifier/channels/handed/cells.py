@@ -19,6 +19,8 @@ _LONGEST_LINE = 4 * 1024 * 1024
 _CELLS = 2
 _COMMAND = ("-B", "-m", "notifier.channels.handed.cell")
 
+_NOT_STARTED = "the process for templates of others did not start"
+
 _READ = msgspec.json.Decoder(Reply)
 
 
@@ -45,7 +47,9 @@ class Cells:
         )
         cell = await self._free.get()
         try:
-            if cell is None:
+            if cell is None or cell.is_gone:
+                await self._ended(cell)
+                cell = None
                 cell = await self._started()
             reply = await cell.ask(request)
         except BaseException:
@@ -66,17 +70,20 @@ class Cells:
         self._all.clear()
 
     async def _started(self) -> "_Cell":
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *_COMMAND,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=_LONGEST_LINE,
-            cwd="/",
-            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            start_new_session=True,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *_COMMAND,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                limit=_LONGEST_LINE,
+                cwd="/",
+                env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise TemplateError(f"{_NOT_STARTED}: {type(error).__name__}") from None
         cell = _Cell(process)
         self._all.add(cell)
         try:
@@ -101,6 +108,11 @@ class _Cell:
         self._process = process
         self._in, self._out = process.stdin, process.stdout
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it ended while it had nothing to do, which is no fault of the next template."""
+        return self._process.returncode is not None
+
     async def ready(self) -> None:
         """Wait until it takes requests; raises TemplateError."""
         try:
@@ -109,9 +121,7 @@ class _Cell:
         except TimeoutError:
             line = b""
         if not line:
-            raise TemplateError(
-                "the process for templates of others did not start; see whether memory is short"
-            )
+            raise TemplateError(f"{_NOT_STARTED}; see whether memory is short")
 
     async def ask(self, request: Request) -> Reply:
         """Return the reply; raises LimitExceeded when there is none."""

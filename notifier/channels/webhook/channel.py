@@ -67,6 +67,8 @@ class WebhookChannel:
             return reply
         outcome = outcome_of(reply, now=self._clock.now())
         confided = [*address.headers.values(), *_basic_auth(address).values()]
+        if address.basic_auth is not None:
+            confided.append(address.basic_auth.reveal().partition(":")[2])
         return replace(outcome, answer=without(outcome.answer, confided)) if confided else outcome
 
     async def close(self) -> None:
