@@ -18,6 +18,7 @@ _CASES = (
     ("post", "bare aiohttp POST", None),
     ("deliver", "delivery: render, sign, POST, record", "post"),
 )
+_PROMPT, _WELL, _BAD = "prompt", "isolation-well", "isolation-bad"
 
 
 def main() -> None:
@@ -26,10 +27,11 @@ def main() -> None:
         _one(sys.argv[1], int(sys.argv[2]))
         return
     repeats = int(os.environ.get("BENCH_REPEATS", "3"))
-    figures: dict[str, list[dict[str, float]]] = {case: [] for case, _, _ in _CASES}
+    cases = [*(case for case, _, _ in _CASES), _PROMPT, _WELL, _BAD]
+    figures: dict[str, list[dict[str, float]]] = {case: [] for case in cases}
     # Interleaved, so that a noisy neighbour is shared by both sides of a ratio.
     for _ in range(repeats):
-        for case, _, _ in _CASES:
+        for case in cases:
             figures[case].append(_measured(case))
     _print_rates(figures)
     _print_others(figures, _measured("idle"))
@@ -69,17 +71,17 @@ def _median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
+def _ratio(ours: list[dict[str, float]], others: list[dict[str, float]], what: str) -> str:
+    ratios = [one[what] / other[what] for one, other in zip(ours, others, strict=True)]
+    return f"**{_median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
 def _print_rates(figures: dict[str, list[dict[str, float]]]) -> None:
     print("\n| what | per second (median of runs) | ratio to the bare loop (each run's own) |")
     print("|---|---|---|")
     for case, what, rival in _CASES:
         rates = [run["rate"] for run in figures[case]]
-        ratio = ""
-        if rival:
-            ratios = [
-                run["rate"] / bare["rate"] for run, bare in zip(figures[case], figures[rival], strict=True)
-            ]
-            ratio = f"**{_median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})"
+        ratio = _ratio(figures[case], figures[rival], "rate") if rival else ""
         print(f"| {what} | {_median(rates):,.0f} | {ratio} |")
 
 
@@ -88,11 +90,26 @@ def _print_others(figures: dict[str, list[dict[str, float]]], idle: dict[str, fl
     print("|---|---|")
     memory = max(run["rss_mb"] for run in figures["poll-100000"])
     print(f"| resident memory, 100,000 watches, polling flat out | {memory:.0f} MB |")
-    print(f"| lateness of a due poll when idle, median | {idle['lateness_p50_ms']:.1f} ms |")
-    print(f"| lateness of a due poll when idle, p99 | {idle['lateness_p99_ms']:.1f} ms |")
+    print(f"| lateness of a due poll when idle, median | {idle['p50_ms']:.1f} ms |")
+    print(f"| lateness of a due poll when idle, p99 | {idle['p99_ms']:.1f} ms |")
+    _print_promptness(figures[_PROMPT])
+    good = "90 good receivers beside 10 bad ones, to the same beside 10 more good ones"
+    well, bad = figures[_WELL], figures[_BAD]
+    print(f"| deliveries per second of {good}; meant to be at least 0.90 | {_ratio(bad, well, 'rate')} |")
+    print(
+        f"| commit to acceptance, p99, of {good}; meant to be at most 1.20 | {_ratio(bad, well, 'p99_ms')} |"
+    )
     print(
         f"\n{sys.version.split()[0]}, {os.cpu_count()} cores, {Path('/proc/version').read_text().split(' (')[0]}"
     )
+
+
+def _print_promptness(runs: list[dict[str, float]]) -> None:
+    what = (
+        f"commit to first attempt at {_median([run['events_per_s'] for run in runs]):.0f} events per second"
+    )
+    print(f"| {what}, median | {_median([run['p50_ms'] for run in runs]):.1f} ms |")
+    print(f"| {what}, p99; meant to be under 50 ms | {_median([run['p99_ms'] for run in runs]):.1f} ms |")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ _BEFORE, _AFTER = order_body("\0").split(b"\0")
 
 
 class Server(asyncio.Protocol):
-    """HTTP/1.1 with keep-alive, just enough for one client that sends whole requests."""
+    """HTTP/1.1 with keep-alive, just enough for one client that sends whole requests; /hang is never answered."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # what a TCP server hands over
@@ -63,7 +63,8 @@ class Server(asyncio.Protocol):
             if len(data) < end + 4 + length:
                 break
             data = data[end + 4 + length :]
-            self._transport.write(_ACCEPTED if head.startswith(b"POST") else self._order(head))
+            if not head.startswith(b"POST /hang"):
+                self._transport.write(_ACCEPTED if head.startswith(b"POST") else self._order(head))
         self._pending = data
 
     @staticmethod

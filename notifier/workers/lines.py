@@ -19,6 +19,7 @@ from notifier.workers.pace import Pace
 
 _RECORDING_S = 60.0
 _RATED_AHEAD_S = 60.0
+_AHEAD_OF_EACH = 8  # deliveries claimed for each attempt that may be made at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,8 @@ class DeliveryLimits:
 
     @property
     def line_length(self) -> int:
-        """Deliveries claimed ahead for one subscription."""
-        return self.senders * 8
+        """Deliveries claimed ahead for one subscription that accepts what it is sent."""
+        return self.senders * _AHEAD_OF_EACH
 
     @property
     def claimed_ahead(self) -> int:
@@ -70,13 +71,18 @@ class Claimed(Struct, frozen=True, kw_only=True, gc=False):
 class Line:
     """What is claimed for one subscription and how many of it are being sent."""
 
-    length: int
+    longest: int
     width: int
     """Attempts at once: one until something is accepted, so that many dead targets do not take all senders."""
     waiting: deque[Claimed] = field(default_factory=deque)
     sending: int = 0
     outstanding: int = 0
     is_offered: bool = False
+
+    @property
+    def length(self) -> int:
+        """How much is claimed ahead: little for a dead target, or a few of them fill what all may claim."""
+        return min(self.longest, self.width * _AHEAD_OF_EACH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +119,7 @@ class Lines:
         subscription = claimed.due.subscription
         line = self._lines.get(subscription.id)
         if line is None:
-            width = self._widths.get(subscription.id, 1)
-            line = self._lines[subscription.id] = Line(self._length_of(subscription), width)
+            line = self._lines[subscription.id] = self._new_line(subscription)
         line.waiting.append(claimed)
         self._held.add(claimed.delivery.id)
         line.outstanding += 1
@@ -238,10 +243,12 @@ class Lines:
         return line.outstanding * 2 > line.length
 
     def _room_of(self, subscription: Subscription) -> int:
-        line = self._lines.get(subscription.id)
-        return line.length - line.outstanding if line else self._length_of(subscription)
+        line = self._lines.get(subscription.id) or self._new_line(subscription)
+        return line.length - line.outstanding
 
-    def _length_of(self, subscription: Subscription) -> int:
-        """Return how much is claimed ahead: of a slow one no more than goes in a minute, or it is never free."""
-        length, rate = self._limits.line_length, subscription.rate_per_s
-        return length if rate is None else min(length, max(1, int(rate * _RATED_AHEAD_S)))
+    def _new_line(self, subscription: Subscription) -> Line:
+        """Return an empty line: of a slow one no longer than what goes in a minute, or it is never free."""
+        longest, rate = self._limits.line_length, subscription.rate_per_s
+        if rate is not None:
+            longest = min(longest, max(1, int(rate * _RATED_AHEAD_S)))
+        return Line(longest, self._widths.get(subscription.id, 1))

@@ -198,6 +198,24 @@ async def test_many_hanging_targets_leave_senders_for_the_others(house):
     assert (at_first, later) == (10, ["sub_well"])
 
 
+async def test_backlogs_of_many_hanging_targets_leave_room_for_the_claims_of_others(house):
+    """Each once held a whole line of claims, out of reach of its one sender; together, all that may be claimed."""
+    for number in range(15):
+        await house.subscribe("order.*", name=f"hangs{number}")
+    await _charged(house, *[f"OW{number}" for number in range(20)])
+    house.channel.gate = asyncio.Event()
+    async with house.running(house.deliverer(concurrency=16)):
+        at_first = len(house.channel.parcels)
+        house.channel.gate, gate = None, house.channel.gate
+        await house.subscribe("order.*", name="well")
+        await _charged(house, "OW99")
+        await house.quiet()
+        later = [parcel.subscription_id for parcel in house.channel.parcels[at_first:]]
+        gate.set()
+        await house.pass_time(1, step=0.1)
+    assert (at_first, later) == (15, ["sub_well"])
+
+
 async def test_the_fourth_failure_is_told_to_others_and_so_is_the_recovery(house):
     await house.subscribe("order.*", "subscription.*", name="shop")
     await house.subscribe("subscription.*", name="ops")

@@ -1,0 +1,97 @@
+"""Deliveries: bare POSTs, a backlog brought home, and how soon the first attempt begins."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import aiohttp
+
+from bench.ground import CONCURRENCY, WARM_S, Figures, lateness, opened_storage, rate, rss_mb
+from bench.owing import (
+    deliverer_of,
+    delivering,
+    noted,
+    owe_backlog,
+    pace_of,
+    see_orders,
+    subscribe,
+    tell_steadily,
+)
+from bench.watches import make_watches
+from notifier.storage.contract import Storage
+
+_DELIVERIES, _SUBSCRIPTIONS = 24_000, 12
+_EGRESS_HEADERS = {"User-Agent": "notifier/0.1.0", "Accept-Encoding": "identity"}
+_EVENTS_PER_S, _LASTING_S = 200, 10.0
+
+
+async def bare_post(port: int) -> Figures:
+    """Post a callback's bytes under a callback's headers in a plain loop."""
+    done = 0
+    body = b"x" * 1200
+    own = {
+        "Content-Type": "application/json",
+        "webhook-id": f"evt_{0:032x}",
+        "webhook-timestamp": "1795305600",
+        "webhook-signature": f"v1,{'A' * 44}",
+        "notifier-attempt": "1",
+        "notifier-subscription": "sub_0",
+        "notifier-sequence": "1000",
+    }
+
+    async def loop(session: aiohttp.ClientSession) -> None:
+        nonlocal done
+        while True:
+            async with session.post(f"http://127.0.0.1:{port}/hook", data=body, headers=own) as answer:
+                await answer.read()
+            done += 1
+
+    connector = aiohttp.TCPConnector(limit=CONCURRENCY)
+    async with aiohttp.ClientSession(connector=connector, headers=_EGRESS_HEADERS) as session:
+        return await rate(lambda: done, [lambda: loop(session)] * CONCURRENCY)
+
+
+async def deliver(port: int) -> Figures:
+    """Bring a backlog home: claim, render, sign, POST, record."""
+    async with opened_storage() as (storage, path):
+        await make_watches(storage, path, port, 1)
+        await _subscribe(storage, port, ["bench"] * _SUBSCRIPTIONS)
+        await owe_backlog(storage, _DELIVERIES // _SUBSCRIPTIONS)
+        deliverer, doors = deliverer_of(storage)
+        began, cpu = time.perf_counter(), time.process_time()
+        async with delivering(deliverer, doors):
+            while True:
+                await asyncio.sleep(0.1)
+                async with storage.reading() as tx:
+                    if (
+                        await tx.next_delivery_at() is None
+                        and (await tx.counts()).get("deliveries.pending", 0) == 0
+                    ):
+                        break
+            lasted, burnt = time.perf_counter() - began, time.process_time() - cpu
+        async with storage.reading() as tx:
+            assert (await tx.counts())["deliveries.delivered"] == _DELIVERIES
+        return {"rate": _DELIVERIES / lasted, "cpu_us": burnt / _DELIVERIES * 1e6, "rss_mb": rss_mb()}
+
+
+async def _subscribe(storage: Storage, port: int, accounts: Sequence[str]) -> None:
+    async with storage.writing() as tx:
+        for number, account in enumerate(accounts):
+            await subscribe(tx, str(number), f"http://127.0.0.1:{port}/hook/{number}", account=account)
+
+
+async def prompt(port: int) -> Figures:
+    """Tell steadily, each event to one subscription, and say how long after its commit its first attempt begins."""
+    accounts = [f"shop{number}" for number in range(_SUBSCRIPTIONS)]
+    warm = int(_EVENTS_PER_S * WARM_S)
+    async with opened_storage() as (storage, path):
+        await make_watches(storage, path, port, 1)
+        await _subscribe(storage, port, accounts)
+        orders = await see_orders(storage, accounts, warm + int(_EVENTS_PER_S * _LASTING_S))
+        deliverer, doors = deliverer_of(storage)
+        begun, _ = noted(doors)
+        async with delivering(deliverer, doors):
+            await tell_steadily(storage, orders[:warm], per_s=_EVENTS_PER_S)
+            committed = await tell_steadily(storage, orders[warm:], per_s=_EVENTS_PER_S)
+            await asyncio.sleep(WARM_S)
+    return lateness(begun[event_id] - at for event_id, at in committed.items()) | pace_of(committed)
