@@ -20,8 +20,10 @@ from notifier.storage.vault import KEY_BYTES, Vault, parse_master_key
 
 _log = get_logger(__name__)
 
-_CHECK = "master_key_check"
-_CHECK_PLACE = f"meta:{_CHECK}:value"
+CHECK = "master_key_check"
+"""The one row of `meta` that is sealed: its name."""
+
+_CHECK_PLACE = f"meta:{CHECK}:value"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +55,10 @@ class Keyring:
 
         What a crash left of a rotation is brought to its end. Raises: StorageError when no key fits.
         """
-        check = await connection.scalar(select(meta.c.value).where(meta.c.name == _CHECK))
+        check = await connection.scalar(select(meta.c.value).where(meta.c.name == CHECK))
         if check is None:
             vault = Vault(self._first_key())
-            row = {"name": _CHECK, "value": vault.seal(b"open", _CHECK_PLACE)}
+            row = {"name": CHECK, "value": vault.seal(b"open", _CHECK_PLACE)}
             await connection.execute(insert(meta), row)
             return vault
         vault = self._fitting(check)

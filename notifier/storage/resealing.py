@@ -2,14 +2,18 @@
 
 from typing import Any
 
-from sqlalchemy import Column, bindparam, select, update
+from sqlalchemy import Column, ColumnElement, bindparam, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from notifier.storage.keyring import CHECK
 from notifier.storage.tables import meta, subscriptions
 from notifier.storage.vault import Vault
 
-SEALED = ((subscriptions.c.id, subscriptions.c.secrets), (meta.c.name, meta.c.value))
-"""What names the row, and what is sealed in it; a new sealed column is not rotated unless it stands here."""
+SEALED = (
+    (subscriptions.c.id, subscriptions.c.secrets, true()),
+    (meta.c.name, meta.c.value, meta.c.name == CHECK),
+)
+"""What names the row, what is sealed in it, and where; a new sealed column is not rotated unless it stands here."""
 
 _STEP = 500
 
@@ -19,16 +23,21 @@ async def reseal(connection: AsyncConnection, *, old: Vault, new: Vault) -> int:
 
     Raises: StorageError when one does not open; the transaction is to be given up then.
     """
-    return sum([await _resealed(connection, name, value, old=old, new=new) for name, value in SEALED])
+    return sum([await _resealed(connection, *each, old=old, new=new) for each in SEALED])
 
 
 async def _resealed(
-    connection: AsyncConnection, name: Column[Any], value: Column[Any], *, old: Vault, new: Vault
+    connection: AsyncConnection,
+    name: Column[Any],
+    value: Column[Any],
+    which: ColumnElement[bool],
+    *,
+    old: Vault,
+    new: Vault,
 ) -> int:
     table = name.table.name
-    rows = (
-        select(name, value).where(value.is_not(None), name > bindparam("after")).order_by(name).limit(_STEP)
-    )
+    wanted = (which, value.is_not(None), name > bindparam("after"))
+    rows = select(name, value).where(*wanted).order_by(name).limit(_STEP)
     write = update(name.table).where(name == bindparam("of")).values({value.name: bindparam("sealed")})
     count, after = 0, ""
     while found := (await connection.execute(rows, {"after": after})).all():

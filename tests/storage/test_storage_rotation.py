@@ -16,6 +16,7 @@ from notifier.config.secret import Secret
 from notifier.errors import StorageError, StorageLocked
 from notifier.storage import engine, resealing, tables
 from notifier.storage.engine import open_storage, rotate_master
+from notifier.storage.records import Sign
 from notifier.storage.vault import Vault, parse_master_key
 
 OLD, NEW, OTHER = (Secret(base64.b64encode(letter * 32).decode()) for letter in (b"o", b"n", b"x"))
@@ -35,7 +36,7 @@ def key_file(path):
 
 @pytest.fixture
 def made(path, clock):
-    """Make a database with three subscriptions, one of them removed."""
+    """Make a database with three subscriptions, one of them removed, and the notes that every daemon makes."""
 
     async def make(**keys):
         storage = await open_storage(path, clock=clock, **keys)
@@ -43,6 +44,9 @@ def made(path, clock):
             await subscribed(storage, name)
         async with storage.writing() as tx:
             await tx.remove_subscription("main", "sub_gone", now=clock.now())
+            for sign in Sign:
+                await tx.note(sign, at=clock.now())
+            await tx.prove_writable()
         await storage.close()
 
     return make
@@ -232,4 +236,4 @@ def test_nothing_is_sealed_that_a_rotation_does_not_know():
         "storage/repository/subscriptions.py",
         "storage/resealing.py",
     }
-    assert {str(value) for _, value in resealing.SEALED} == {"subscriptions.secrets", "meta.value"}
+    assert {str(value) for _, value, _ in resealing.SEALED} == {"subscriptions.secrets", "meta.value"}
