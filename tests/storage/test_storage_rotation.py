@@ -36,7 +36,7 @@ def key_file(path):
 
 @pytest.fixture
 def made(path, clock):
-    """Make a database with three subscriptions, one of them removed."""
+    """Make a database with three subscriptions, one of them removed, and the notes that every daemon makes."""
 
     async def make(**keys):
         storage = await open_storage(path, clock=clock, **keys)
@@ -44,6 +44,9 @@ def made(path, clock):
             await subscribed(storage, name)
         async with storage.writing() as tx:
             await tx.remove_subscription("main", "sub_gone", now=clock.now())
+            for sign in Sign:
+                await tx.note(sign, at=clock.now())
+            await tx.prove_writable()
         await storage.close()
 
     return make
