@@ -37,7 +37,8 @@ class Auditor:
         """Audit unless that was done within the day."""
         async with self.storage.reading() as tx:
             last = await tx.noted(Sign.AUDITED)
-        if last is None or self.clock.now() - last >= _DAILY:
+        # The last one lies ahead where the clock was set back since.
+        if last is None or not timedelta() <= self.clock.now() - last < _DAILY:
             await self.audit()
 
     async def audit(self) -> None:

@@ -110,10 +110,10 @@ class GroupCommit(Generic[T]):
             self._landed(waiting.item, True)
 
     async def _commit_each(self, group: Sequence[_Waiting[T]]) -> None:
-        """Write each alone. Two failures and no success is lost infrastructure: all go back to wait for it."""
+        """Write each alone. Two failures, no success and no other write is lost infrastructure: all wait for it."""
         failed: list[_Waiting[T]] = []
         for place, waiting in enumerate(group):
-            if len(failed) == _PROOF_OF_LOSS == place:
+            if len(failed) == _PROOF_OF_LOSS == place and not await self._takes_others():
                 failed += group[place:]
                 break
             try:

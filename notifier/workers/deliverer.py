@@ -178,6 +178,7 @@ class Deliverer:
             if broken:
                 await tx.record_attempts([(None, each, None) for each in broken], now=now, lanes=lanes)
             won = await tx.claim([claim for _, claim in held])
+        self._receivers.admitted()
         return [
             Claimed(
                 due=due_delivery,

@@ -53,7 +53,8 @@ class Heartbeats:
             last = await tx.event(last_id)
         except NotFound:  # none yet, or none kept
             return True
-        if self.clock.now() < last.event.observed_at + seconds(self.every_s):
+        # Of one that lies ahead it is only known that the clock was set back since.
+        if seconds(0) <= self.clock.now() - last.event.observed_at < seconds(self.every_s):
             return False
         told, _ = await tx.deliveries(listener.account, event_id=last_id)
         return all(view.delivery.state.is_final for view in told)

@@ -46,7 +46,7 @@ class Janitor:
         """Return what recurs, and how often."""
         return (
             Job(name="clock", every_s=5, run=self.follow_clock),
-            Job(name="expire", every_s=30, run=self.expire),
+            Job(name="expire", every_s=30, run=self.expire, limit_s=600),
             Job(name="gauges", every_s=15, run=self.gauge),
             Job(name="prune", every_s=3600, run=self.prune, limit_s=600),
         )
@@ -65,6 +65,13 @@ class Janitor:
 
     async def expire(self) -> None:
         """End deliveries that are still owed at their expiry, and leave a sign of life for an audit to go by."""
+        count = 0
+        while expired := await self._expire_some():
+            count += expired
+        if count:
+            log.warning("deliveries.expired", count=count)
+
+    async def _expire_some(self) -> int:
         now = self._clock.now()
         async with self._storage.writing() as tx:
             expired = await tx.expire_deliveries(now=now, lanes=self._telling.lanes)
@@ -80,8 +87,7 @@ class Janitor:
                     now=now,
                 )
             await tx.note(Sign.ALIVE, at=now)
-        if expired:
-            log.warning("deliveries.expired", count=len(expired))
+        return len(expired)
 
     async def prune(self) -> None:
         """Forget old history in small steps, so that no transaction is long."""

@@ -44,6 +44,7 @@ class Receivers:
         self._failing: set[SubscriptionId] = set()
         self._target_of: dict[SubscriptionId, str] = {}
         self._tries: dict[str, DeliveryId] = {}
+        self._asked_for: dict[str, tuple[DeliveryId, TargetHealth]] = {}
         self._stored: set[str] = set()
         self._unsaved: set[str] = set()
         self._wall_ahead_s = 0.0
@@ -81,6 +82,7 @@ class Receivers:
         self, tx: Transaction, due: Sequence[DueDelivery], *, now: datetime, until: datetime
     ) -> list[DueDelivery]:
         """Leave out what goes to targets that rest; one that has failed gets one delivery, which ends by `until`."""
+        self._asked_for.clear()
         if not self._targets:
             return list(due)
         admitted = []
@@ -91,15 +93,22 @@ class Receivers:
                 admitted.append(each)
                 continue
             self._target_of[each.subscription.id] = key
-            if health.rests(now):
+            if health.rests(now) or key in self._asked_for:
                 continue
             admitted.append(each)
             if health.trips:
                 # A try whose outcome a crash swallows is over when its lease is.
-                self._targets[key] = replace(health, rests_until=until, is_tried=True)
-                self._tries[key] = each.delivery.id
-                await self._save(tx, key)
+                tried = replace(health, rests_until=until, is_tried=True)
+                self._asked_for[key] = each.delivery.id, tried
+                await tx.save_target(key, tried)
+                self._stored.add(key)
         return admitted
+
+    def admitted(self) -> None:
+        """Count the tries of the last `admit`: its transaction has held."""
+        for key, (delivery_id, health) in self._asked_for.items():
+            if self._targets.get(key, WELL).trips:
+                self._targets[key], self._tries[key] = health, delivery_id
 
     def may_go(self, due: DueDelivery, now: datetime) -> bool:
         """Return whether what was claimed may still be sent: its target may rest by now."""

@@ -47,3 +47,12 @@ async def test_it_is_asked_once_a_day_also_across_a_restart(house, auditor):
     await house.clock.advance(3600)
     await auditor.audit_daily()
     assert gauge(house, "delivery_lost") == 1
+
+
+async def test_a_clock_that_is_set_back_puts_no_audit_off(house, auditor):
+    await auditor.audit_daily()
+    await lose_a_delivery(house)
+    house.clock.step(-30 * 86_400)
+    house.clock.follow()
+    await auditor.audit_daily()
+    assert gauge(house, "delivery_lost") == 1

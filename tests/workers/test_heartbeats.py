@@ -104,3 +104,15 @@ async def test_without_an_interval_there_is_no_heartbeat(house, heartbeats):
     )
     (job,) = heartbeats.jobs()
     assert job.every_s == 60
+
+
+async def test_a_clock_that_is_set_back_does_not_silence_it(house, heartbeats):
+    await house.subscribe("heartbeat")
+    async with house.running(house.deliverer()):
+        await heartbeats.beat()
+        await house.pass_time(1)
+        house.clock.step(-86_400)
+        house.clock.follow()
+        await heartbeats.beat()
+        await house.pass_time(1)
+    assert len(beats(house)) == 2

@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partialmethod
 
 import pytest
 
 from notifier.domain.delivery import DeliveryState
 from notifier.errors import StorageError
 from notifier.storage.records import Sign
+from notifier.storage.repository.outcomes import Outcomes
 from notifier.workers.janitor import Janitor
 
 
@@ -150,3 +152,17 @@ async def test_the_house_leaves_a_sign_of_life(house, janitor):
     await janitor.expire()
     async with house.storage.reading() as tx:
         assert await tx.noted(Sign.ALIVE) == house.clock.now()
+
+
+async def test_all_that_is_past_its_expiry_ends_however_much_it_is(house, janitor, monkeypatch):
+    monkeypatch.setattr(Outcomes, "expire_deliveries", partialmethod(Outcomes.expire_deliveries, limit=2))
+    await house.subscribe("order.*", expires_after_s=100.0)
+    for number in range(5):
+        house.source.put(f"OW{number}", "CHARGED")
+        await house.watch(f"OW{number}")
+    async with house.running(house.poller()):
+        pass
+    await house.clock.advance(101)
+    await janitor.expire()
+    async with house.storage.reading() as tx:
+        assert (await tx.counts())["deliveries.failed"] == 5
