@@ -83,15 +83,13 @@ async def _subscribe(storage: Storage, port: int, accounts: Sequence[str]) -> No
 async def prompt(port: int) -> Figures:
     """Tell steadily, each event to one subscription, and say how long after its commit its first attempt begins."""
     accounts = [f"shop{number}" for number in range(_SUBSCRIPTIONS)]
-    warm = int(_EVENTS_PER_S * WARM_S)
     async with opened_storage() as (storage, path):
         await make_watches(storage, path, port, 1)
         await _subscribe(storage, port, accounts)
-        orders = await see_orders(storage, accounts, warm + int(_EVENTS_PER_S * _LASTING_S))
+        orders = await see_orders(storage, accounts, int(_EVENTS_PER_S * (WARM_S + _LASTING_S)))
         deliverer, doors = deliverer_of(storage)
         begun, _ = noted(doors)
         async with delivering(deliverer, doors):
-            await tell_steadily(storage, orders[:warm], per_s=_EVENTS_PER_S)
-            committed = await tell_steadily(storage, orders[warm:], per_s=_EVENTS_PER_S)
+            committed = await tell_steadily(storage, orders, per_s=_EVENTS_PER_S)
             await asyncio.sleep(WARM_S)
     return lateness(begun[event_id] - at for event_id, at in committed.items()) | pace_of(committed)

@@ -83,12 +83,13 @@ async def _backlog(port: int, targets: dict[str, str]) -> Figures:
             landed(result, was_written)
 
         deliverer._recorder._landed = counting  # noqa: SLF001
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         async with delivering(deliverer, doors):
             async with asyncio.timeout(_PATIENCE_S):
                 await is_over.wait()
-            lasted = time.perf_counter() - began
-    return {"rate": len(_GOOD) * _BACKLOG_EACH / lasted}
+            lasted, burnt = time.perf_counter() - began, time.process_time() - cpu
+    count = len(_GOOD) * _BACKLOG_EACH
+    return {"rate": count / lasted, "cpu_us": burnt / count * 1e6}
 
 
 async def _steady(port: int, targets: dict[str, str]) -> Figures:
@@ -101,15 +102,14 @@ async def _steady(port: int, targets: dict[str, str]) -> Figures:
                 await subscribe(
                     tx, f"ear{name}", f"http://127.0.0.1:{port}/ear", account=name, events="subscription.*"
                 )
-        for_good = await see_orders(storage, _GOOD, int(_GOOD_PER_S * (WARM_S + _LASTING_S)))
-        for_bad = await see_orders(storage, _BAD, int(_BAD_PER_S * _LASTING_S))
+        lasting_s = WARM_S + _LASTING_S
+        for_good = await see_orders(storage, _GOOD, int(_GOOD_PER_S * lasting_s))
+        for_bad = await see_orders(storage, _BAD, int(_BAD_PER_S * lasting_s))
         deliverer, doors = deliverer_of(storage)
         _, accepted = noted(doors)
-        warm = int(_GOOD_PER_S * WARM_S)
         async with delivering(deliverer, doors):
-            await tell_steadily(storage, for_good[:warm], per_s=_GOOD_PER_S)
             committed, _ = await asyncio.gather(
-                tell_steadily(storage, for_good[warm:], per_s=_GOOD_PER_S),
+                tell_steadily(storage, for_good, per_s=_GOOD_PER_S),
                 tell_steadily(storage, for_bad, per_s=_BAD_PER_S),
             )
             await asyncio.sleep(WARM_S)

@@ -202,12 +202,17 @@ class Lines:
 
     @property
     def is_full(self) -> bool:
-        return self.outstanding * 2 > self._limits.claimed_ahead
+        # A claim comes early, while senders still have plenty: what hangs must not make them wait for it.
+        return self._left * 4 < self._limits.claimed_ahead
+
+    @property
+    def _left(self) -> int:
+        return self._limits.claimed_ahead - self.outstanding
 
     def room(self) -> int:
-        """Return how many the lines that are not busy have room for; one empty line's worth at least."""
+        """Return how many may be claimed: what lines that are not busy have room for, or one empty line's worth."""
         left = [line.length - line.outstanding for line in self._lines.values() if not self._is_busy(line)]
-        return max(sum(left), self._limits.line_length)
+        return min(max(sum(left), self._limits.line_length), self._left)
 
     def strangers(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
         """Leave out what is in our hands: its lease ran out while the database took no outcome."""
