@@ -13,9 +13,8 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 
-from notifier.channels.contract import Address, Channel, Parcel
+from notifier.channels.contract import Channel
 from notifier.channels.handed.cells import Cells
 from notifier.clock import Clock
 from notifier.domain.delivery import (
@@ -27,7 +26,6 @@ from notifier.domain.delivery import (
     advance,
     begun,
     expire,
-    summary_of,
 )
 from notifier.domain.subscription import SubscriptionId
 from notifier.errors import StorageError
@@ -35,6 +33,7 @@ from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import AttemptRecord, Claim, DueDelivery
+from notifier.workers.attempts import Attempts, Made, schedule_of
 from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
 from notifier.workers.handed import HandedBodies
@@ -48,9 +47,6 @@ _LONGEST_SLEEP_S = 30.0
 _STORAGE_WAIT_S = 1.0
 
 log = get_logger(__name__)
-
-
-_Result = tuple[Claimed, AttemptRecord | None, Delivery, Outcome | None]
 
 
 class Deliverer:
@@ -77,8 +73,7 @@ class Deliverer:
         self._receivers = Receivers(telling=telling, disable_after_s=limits.disable_after_s)
         self._clock = clock
         self._metrics = metrics
-        self._attempts_of = lru_cache(maxsize=None)(metrics.deliveries_total.labels)
-        self._durations = {name: metrics.delivery_duration_s.labels(name) for name in channels}
+        self._attempts = Attempts(channels, limits, clock=clock, metrics=metrics)
         self._lines = Lines(limits, clock)
         self._stop = asyncio.Event()
         self._sending = 0
@@ -86,7 +81,7 @@ class Deliverer:
         self._is_more = False
         self._bell = storage.signals.deliveries.listener()
         self._edits = storage.signals.subscriptions.listener()
-        self._recorder = GroupCommit[_Result](
+        self._recorder = GroupCommit[Made](
             self.name,
             storage=storage,
             write=self._write,
@@ -196,13 +191,9 @@ class Deliverer:
     def _lease_from(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._limits.lease_s)
 
-    def _schedule(self, due: DueDelivery) -> tuple[float, ...]:
-        own = due.subscription.schedule
-        return self._limits.schedule if own is None else own
-
     def _is_past(self, due: DueDelivery, now: datetime) -> bool:
         delivery = due.delivery
-        return now >= delivery.expires_at or delivery.attempts > len(self._schedule(due))
+        return now >= delivery.expires_at or delivery.attempts > len(schedule_of(due, self._limits))
 
     async def _close_past(self, tx: Transaction, due: Sequence[DueDelivery], now: datetime) -> None:
         """Log attempts that a crash left without an outcome; end what expired or has no attempt left."""
@@ -238,7 +229,9 @@ class Deliverer:
         delivery = due.delivery
         if body is None:
             fault = Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.RENDER_ERROR)
-            return advance(delivery, fault, now=now, schedule=self._schedule(due), roll=self._clock.roll())
+            return advance(
+                delivery, fault, now=now, schedule=schedule_of(due, self._limits), roll=self._clock.roll()
+            )
         claim = Claim(
             delivery_id=delivery.id,
             event_id=due.logged.event.id,
@@ -282,7 +275,9 @@ class Deliverer:
             self._lines.sent(claimed)
             return
         self._lines.use_turn(claimed)
-        result = await self._attempt(claimed, now)
+        result = await self._attempts.make(claimed, now)
+        if result[3] is not None:
+            self._receivers.attempted(claimed.due, result[3], self._clock.now())
         self._recorder.add(result)
         self._lines.sent(claimed, was_accepted=result[2].state is DeliveryState.DELIVERED)
 
@@ -300,71 +295,7 @@ class Deliverer:
             self._receivers.given_back(claimed.due, now)
             self._recorder.add((claimed, None, replace(claimed.due.delivery, due_at=now), None))
 
-    async def _attempt(self, claimed: Claimed, started_at: datetime) -> _Result:
-        clock, due = self._clock, claimed.due
-        channel = self._channels[due.subscription.channel]
-        began = clock.monotonic()
-        try:
-            outcome = await channel.send(self._parcel(claimed, started_at))
-        except Exception:
-            # A channel answers with values; what it raises is our defect and must not cost the receiver an attempt.
-            log.exception("delivery.failed", delivery=claimed.delivery.id, channel=channel.name)
-            outcome = Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.OWN_FAULT)
-        duration_s = clock.monotonic() - began
-        now = clock.now()
-        self._receivers.attempted(due, outcome, now)
-        self._attempts_of(channel.name, outcome.reason).inc()
-        self._durations[channel.name].observe(duration_s)
-        after = advance(claimed.delivery, outcome, now=now, schedule=self._schedule(due), roll=clock.roll())
-        record = AttemptRecord(
-            delivery_id=claimed.delivery.id,
-            number=claimed.delivery.attempts,
-            started_at=started_at,
-            duration_ms=round(duration_s * 1000),
-            reason=outcome.reason,
-            http_status=outcome.http_status,
-            retry_after_s=outcome.retry_after_s,
-            answer=outcome.answer if self._limits.keep_answers else summary_of(outcome.answer),
-        )
-        log.info(
-            "delivery.attempted",
-            delivery=after.id,
-            event_id=due.logged.event.id,
-            event_type=due.logged.event.type,
-            subscription=due.subscription.id,
-            channel=channel.name,
-            attempt=record.number,
-            outcome=outcome.reason,
-            http_status=outcome.http_status,
-            state=after.state,
-            duration_ms=record.duration_ms,
-        )
-        return claimed, record, after, outcome
-
-    def _parcel(self, claimed: Claimed, now: datetime) -> Parcel:
-        due = claimed.due
-        secrets = due.secrets
-        return Parcel(
-            event_id=due.logged.event.id,
-            event_type=due.logged.event.type,
-            account=due.subscription.account,
-            order_id=due.logged.event.order_id,
-            subscription_id=due.subscription.id,
-            sequence=claimed.sequence,
-            attempt=claimed.delivery.attempts,
-            body=claimed.body,
-            now=now,
-            address=Address(
-                target=secrets.target,
-                secrets=secrets.live(now),
-                headers=secrets.headers,
-                basic_auth=secrets.basic_auth,
-            ),
-            behind=tuple(due.behind),
-            replay_id=due.replay_id,
-        )
-
-    async def _write(self, tx: Transaction, group: Sequence[_Result]) -> None:
+    async def _write(self, tx: Transaction, group: Sequence[Made]) -> None:
         now = self._clock.now()
         written = await tx.record_attempts(
             [(record, after, claimed.token) for claimed, record, after, _ in group],
@@ -391,7 +322,7 @@ class Deliverer:
                     now=now,
                 )
 
-    def _on_landed(self, result: _Result, _written: bool) -> None:
+    def _on_landed(self, result: Made, _written: bool) -> None:
         if self._lines.landed(result[0]):
             self._bell.set()
 
