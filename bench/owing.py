@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bench.ground import CONCURRENCY, WARM_S, Figures, plain_telling
-from notifier.app.daemon import delivery_limits
+from notifier.app.crew import delivery_limits
 from notifier.channels.catalogue import channels
 from notifier.channels.contract import Channel, Parcel
 from notifier.clock import SystemClock
