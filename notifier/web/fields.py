@@ -34,17 +34,21 @@ def _milliseconds(at: datetime) -> datetime:
     return from_ms(to_ms(at))
 
 
+_NO_PLACE = 'should be an instant with its zone ("2026-11-22T10:00:00Z") or a sequence of the log'
+
+
 def _place(value: object) -> int | datetime:
     """Read a place in the log: a sequence, or an instant."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST_SEQUENCE:
         return value
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
-        if at is not None and at.tzinfo is not None:
-            return _milliseconds(at)
+        instant = None if at is None or at.tzinfo is None else _milliseconds(at)
     except (ValueError, OverflowError, OSError):
-        pass
-    raise ValueError('should be an instant with its zone ("2026-11-22T10:00:00Z") or a sequence of the log')
+        raise ValueError(_NO_PLACE) from None
+    if instant is None:
+        raise ValueError(_NO_PLACE)
+    return instant
 
 
 def _type_pattern(pattern: str) -> str:

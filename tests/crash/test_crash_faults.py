@@ -157,6 +157,7 @@ def small_disk(disk):
 
 
 async def outlived(directory, fault):
+    """Live through a fault, told while it lasts and over afterwards; return what was lost and what was repeated."""
     async with at_work(directory) as scene:
         with fault(scene) as words:
             await scene.becomes(503, "unwritable")
@@ -169,19 +170,18 @@ async def outlived(directory, fault):
         await scene.goes_on()
         await scene.ends()
         journal = with_database(scene.world.journal, scene.home.database)
-    assert findings(journal) == []
-    assert repeats(journal) == []
+    return findings(journal), repeats(journal)
 
 
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("fault", [files_limited, file_read_only, database_locked])
 async def test_a_database_that_cannot_be_written_is_told_and_outlived(disk, fault):
-    await outlived(disk, fault)
+    assert await outlived(disk, fault) == ([], [])
 
 
 @pytest.mark.timeout(90)
 async def test_a_full_disk_is_told_and_outlived(small_disk):
-    await outlived(small_disk, disk_filled)
+    assert await outlived(small_disk, disk_filled) == ([], [])
 
 
 @pytest.mark.timeout(90)

@@ -40,6 +40,12 @@ def _janitor(house):
     )
 
 
+async def _owed(house, count):
+    """Owe one subscription the news of so many orders."""
+    await house.subscribe("order.*")
+    await _charged(house, *[f"OW{n}" for n in range(count)])
+
+
 async def _told(house, name):
     async with house.storage.reading() as tx:
         views, _ = await tx.deliveries("shop", subscription_id=f"sub_{name}", limit=500)
@@ -47,8 +53,7 @@ async def _told(house, name):
 
 
 async def test_a_dead_target_is_left_in_peace_then_tried_by_one_alone(house):
-    await house.subscribe("order.*")
-    await _charged(house, *[f"OW{n}" for n in range(12)])
+    await _owed(house, 12)
     house.channel.usual = DOWN
     async with house.running(house.deliverer(schedule=LONG)):
         await house.pass_time(29)
@@ -60,8 +65,7 @@ async def test_a_dead_target_is_left_in_peace_then_tried_by_one_alone(house):
 
 
 async def test_a_target_that_is_back_gets_all_that_waits(house):
-    await house.subscribe("order.*")
-    await _charged(house, *[f"OW{n}" for n in range(12)])
+    await _owed(house, 12)
     house.channel.outcomes.extend([DOWN] * 5)
     async with house.running(house.deliverer(schedule=LONG)):
         await house.pass_time(90)
@@ -73,8 +77,7 @@ async def test_a_target_that_is_back_gets_all_that_waits(house):
 
 
 async def test_a_restart_does_not_forget_that_a_target_rests(house):
-    await house.subscribe("order.*")
-    await _charged(house, *[f"OW{n}" for n in range(12)])
+    await _owed(house, 12)
     house.channel.usual = DOWN
     async with house.running(house.deliverer(schedule=LONG)):
         await house.pass_time(1)
@@ -87,8 +90,7 @@ async def test_a_restart_does_not_forget_that_a_target_rests(house):
 
 async def test_a_try_that_a_crash_swallowed_is_made_again_at_the_next_start(house):
     """Its lease would otherwise keep the target in peace for minutes."""
-    await house.subscribe("order.*")
-    await _charged(house, *[f"OW{n}" for n in range(6)])
+    await _owed(house, 6)
     house.channel.outcomes.extend([DOWN] * 5)
     deliverer = asyncio.create_task(house.deliverer(schedule=LONG).run(asyncio.Event()))
     await house.quiet()
@@ -323,8 +325,7 @@ async def test_own_faults_count_against_nobody(house):
 
 
 async def test_a_rest_is_as_long_as_it_was_when_the_clock_is_set_back(house):
-    await house.subscribe("order.*")
-    await _charged(house, *[f"OW{n}" for n in range(12)])
+    await _owed(house, 12)
     house.channel.usual = DOWN
     janitor = _janitor(house)
     async with house.running(house.deliverer(schedule=LONG)):
@@ -336,8 +337,7 @@ async def test_a_rest_is_as_long_as_it_was_when_the_clock_is_set_back(house):
 
 
 async def test_a_stop_during_a_rest_costs_nothing_that_waits_an_attempt(house):
-    await house.subscribe("order.*")
-    await _charged(house, *[f"OW{n}" for n in range(12)])
+    await _owed(house, 12)
     house.channel.usual = DOWN
     async with house.running(house.deliverer(schedule=LONG)):
         await house.pass_time(10)
