@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from notifier.domain.alert.report import incident_document
+from notifier.domain.alert.sample import sample_report
 from notifier.domain.event import Backlog, Event, EventId
 from notifier.domain.instant import iso
 from notifier.domain.money import Money
@@ -64,6 +66,8 @@ def event_document(event: Event, sequence: int, order: Document | None) -> Docum
             "owed_count": event.backlog.owed_count,
             "unnumbered": event.backlog.unnumbered,
         }
+    if event.incident is not None:
+        document["data"]["incident"] = incident_document(event.incident)
     return document
 
 
@@ -230,6 +234,10 @@ DERIVED_STEPS: dict[str, tuple[str, str | None, str, str | None]] = {
     "source.failing": ("state", "ok", "timeout", None),
     "source.refused": ("state", "ok", "refused", None),
     "source.recovered": ("state", "failing", "after 312 s", None),
+    "incident.opened": ("state", None, "open", None),
+    "incident.acknowledged": ("state", "open", "acknowledged", None),
+    "incident.updated": ("state", "open", "open", None),
+    "incident.resolved": ("state", "acknowledged", "resolved", None),
 }
 """The types whose word is no status: member, before, after, and the status of the subject meanwhile."""
 
@@ -261,6 +269,7 @@ def sample_event_document(event_type: str) -> Document:
         phase=order_phase(snapshot) if snapshot else Phase.UNKNOWN if is_of_order else None,
         not_before=_SEEN_AT - timedelta(seconds=2) if snapshot else None,
         backlog=_SAMPLE_BACKLOG if subject is Subject.HEARTBEAT else None,
+        incident=sample_report(event_type, _SEEN_AT) if subject is Subject.INCIDENT else None,
     )
     return event_document(event, 1042, order_document(_ORDER_ID, snapshot) if snapshot else None)
 
@@ -280,6 +289,8 @@ def _sample_step(event_type: str, subject: Subject) -> tuple[str | None, str | N
 def _sample_subject_id(subject: Subject) -> str | None:
     if subject is Subject.SOURCE:
         return Source.ORDER
+    if subject is Subject.INCIDENT:
+        return "inc_0123456789abcdef"
     is_nameless = subject in {Subject.ORDER, Subject.WATCH}
     return None if is_nameless else f"{subject}-sample"
 

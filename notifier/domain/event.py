@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NewType
 
+from notifier.domain.alert.report import IncidentReport
 from notifier.domain.change import Change
 from notifier.domain.money import Money
 from notifier.domain.order import OrderId, OrderKey, Phase, Source, slug
@@ -94,6 +95,8 @@ class Event:
     initial: bool = False
     backlog: Backlog | None = None
     """Of a heartbeat."""
+    incident: IncidentReport | None = None
+    """Of an incident."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

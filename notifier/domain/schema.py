@@ -10,6 +10,7 @@ from datetime import datetime
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
+from notifier.domain.alert.schema import incident_schema
 from notifier.domain.document import BLOCKS, DERIVED_STEPS, SAMPLE_TYPES, SCHEMA, SHOWN_AS_IS, WIRE_NAMES
 from notifier.domain.event import DERIVED_SLUGS
 from notifier.domain.juspay_names import NAMES
@@ -115,6 +116,9 @@ _BACKLOG: JsonSchema = {
 }
 
 
+_OWN_BLOCKS = {Subject.HEARTBEAT: "backlog", Subject.INCIDENT: "incident"}
+
+
 def type_schema(event_type: str) -> JsonSchema:
     """Return the schema of one type, to be read beside EVENT."""
     subject = Subject(event_type.partition(".")[0])
@@ -130,9 +134,11 @@ def type_schema(event_type: str) -> JsonSchema:
             data["order_id"] = {"const": None}
         if subject is Subject.HEARTBEAT:
             data["backlog"] = _BACKLOG
+        if subject is Subject.INCIDENT:
+            data["incident"] = incident_schema()
     own: JsonSchema = {"properties": data}
-    if subject is Subject.HEARTBEAT:
-        own["required"] = ["backlog"]
+    if subject in _OWN_BLOCKS:
+        own["required"] = [_OWN_BLOCKS[subject]]
     return {
         "$schema": DIALECT,
         "title": event_type,

@@ -212,8 +212,9 @@ def test_a_sample_has_the_form_of_an_event(event_type):
     sample = sample_event_document(event_type)
     real = event_document(an_event(), 1, ORDER)
     assert sample.keys() == real.keys()
-    assert sample["data"].keys() - {"backlog"} == real["data"].keys()
+    assert sample["data"].keys() - {"backlog", "incident"} == real["data"].keys()
     assert ("backlog" in sample["data"]) == (event_type == "heartbeat")
+    assert ("incident" in sample["data"]) == event_type.startswith("incident.")
     assert sample["type"] == event_type
     assert sample["data"]["subject"] == event_type.partition(".")[0]
     assert json.loads(json.dumps(sample)) == sample
