@@ -79,7 +79,7 @@ def test_the_document_is_described_member_by_member():
 
     assert words(_EVENTS, "## The document") == list(document)
     assert [row[0].strip("`") for row in table(_EVENTS, "## `data`")] == [
-        *document["data"], "backlog", "skipped"
+        *document["data"], "backlog", "incident", "skipped"
     ]  # fmt: skip
     assert f"| `schema` | {SCHEMA};" in page(_EVENTS)
 
