@@ -6,19 +6,32 @@ from typing import cast
 
 from notifier.channels.reading import Reading, Reply, Unreadable
 
+_READ_BYTES = 8192
+"""Answers are short. With a buffer of its own the loop need not get and give back 256 KiB for each."""
 _Told = Reply | OSError | Unreadable
 
 
-class Wire(asyncio.Protocol):
+class Wire(asyncio.BufferedProtocol):
     """Carries one exchange at a time. Whatever does not end in good order ends the connection."""
 
-    __slots__ = ("_answer", "_loop", "_reading", "_timer", "_transport", "_until", "on_end", "purpose")
+    __slots__ = (
+        "_answer",
+        "_buffer",
+        "_loop",
+        "_reading",
+        "_timer",
+        "_transport",
+        "_until",
+        "on_end",
+        "purpose",
+    )
 
     def __init__(self, purpose: Hashable) -> None:
         self.purpose = purpose
         self.on_end: Callable[[Wire], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._reading = Reading()
+        self._buffer = memoryview(bytearray(_READ_BYTES))
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[_Told] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -72,13 +85,16 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the loop's contract
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._answer is None:  # nobody asked
             self.end()
             return
         told: _Told | None
         try:
-            told = self._reading.feed(data)
+            told = self._reading.feed(bytes(self._buffer[:nbytes]))
         except Unreadable as error:
             told = error
         if told is not None:

@@ -35,11 +35,17 @@ def at_once(main: Coroutine[Any, Any, Any]) -> Any:
 class Line(asyncio.Transport):
     """Keeps what is written; the test says what is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: asyncio.BufferedProtocol) -> None:
         super().__init__()
+        self.protocol = protocol
         self.written: list[bytes] = []
         self.unsent = 0
         self.is_cut = False
+
+    def brings(self, data: bytes) -> None:
+        buffer = self.protocol.get_buffer(-1)
+        buffer[: len(data)] = data
+        self.protocol.buffer_updated(len(data))
 
     def write(self, data):
         self.written.append(data)

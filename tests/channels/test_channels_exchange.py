@@ -18,7 +18,8 @@ _REQUEST = b"POST / HTTP/1.1\r\n\r\n"
 
 
 def a_wire(purpose="here") -> tuple[Wire, Line]:
-    wire, line = Wire(purpose), Line()
+    wire = Wire(purpose)
+    line = Line(wire)
     wire.connection_made(line)
     return wire, line
 
@@ -31,8 +32,8 @@ def later(seconds: float, do, *given) -> None:
     asyncio.get_running_loop().call_later(seconds, do, *given)
 
 
-async def posted(wire: Wire, answer: bytes = ANSWER, within_s: float = 5) -> Reply:
-    later(0.1, wire.data_received, answer)
+async def posted(wire: Wire, line: Line, answer: bytes = ANSWER, within_s: float = 5) -> Reply:
+    later(0.1, line.brings, answer)
     return await wire.exchange(_REQUEST, until=in_s(within_s))
 
 
@@ -41,7 +42,7 @@ def test_exchanges_follow_one_another_and_one_timer_serves_them_all():
         wire, line = a_wire()
         timers = set()
         for _ in range(3):
-            assert await posted(wire) == _TAKEN
+            assert await posted(wire, line) == _TAKEN
             timers.add(wire._timer)
         assert len(line.written) == 3
         assert len(timers) == 1
@@ -57,7 +58,7 @@ def test_a_deadline_holds_whatever_the_one_before_was(before_s):
     async def main():
         wire, line = a_wire()
         if before_s:
-            await posted(wire, within_s=before_s + 0.1)
+            await posted(wire, line, within_s=before_s + 0.1)
             await asyncio.sleep(0.05)
         began = in_s(0)
         with pytest.raises(TimeoutError):
@@ -75,7 +76,7 @@ def test_whatever_comes_and_whenever_an_exchange_is_over_by_its_deadline(pieces)
     async def main():
         wire, line = a_wire()
         for at, piece in pieces:
-            later(at, wire.data_received, piece)
+            later(at, line.brings, piece)
         try:
             await wire.exchange(_REQUEST, until=in_s(2))
         except (TimeoutError, Unreadable):
@@ -89,7 +90,7 @@ def test_a_status_counts_when_the_rest_comes_too_late_or_not_at_all():
     async def main():
         for ends in (lambda wire: None, Wire.eof_received, lambda wire: wire.connection_lost(OSError())):
             wire, line = a_wire()
-            later(0.1, wire.data_received, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok")
+            later(0.1, line.brings, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok")
             later(0.2, ends, wire)
             reply = await wire.exchange(_REQUEST, until=in_s(1))
             assert reply == Reply(status=200, retry_after=None, body=b"ok")
@@ -131,7 +132,7 @@ def test_an_answer_before_the_request_was_sent_off_counts_and_ends_the_connectio
     async def main():
         wire, line = a_wire()
         line.unsent = 100
-        assert await posted(wire) == _TAKEN
+        assert await posted(wire, line) == _TAKEN
         assert line.is_cut
 
     at_once(main())
@@ -158,7 +159,7 @@ def test_the_last_one_used_is_lent_first_and_for_its_own_purpose_only():
 @pytest.mark.parametrize(
     "end",
     [
-        lambda wire, line: wire.data_received(b"\r\n"),
+        lambda wire, line: line.brings(b"\r\n"),
         lambda wire, line: wire.eof_received(),
         lambda wire, line: wire.connection_lost(None),
         lambda wire, line: setattr(line, "is_cut", True),
@@ -181,7 +182,7 @@ def test_a_connection_rests_for_a_while_and_no_longer():
         pool, [(wire, line)] = a_pool(1)
         await asyncio.sleep(14)
         assert pool.take("here") is wire
-        assert await posted(wire) == _TAKEN
+        assert await posted(wire, line) == _TAKEN
         pool.keep(wire)
         await asyncio.sleep(14)
         assert not line.is_cut
