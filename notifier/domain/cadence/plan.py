@@ -4,11 +4,16 @@ A plain honest rule: the next interval is a base plus a share of the silence so 
 place that a learned cadence replaces.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from notifier.domain.backoff import growing, jittered
+from notifier.domain.cadence.law import wait_s
+from notifier.domain.cadence.learning import Hazards
+from notifier.domain.cadence.situation import Part
+from notifier.domain.cadence.stakes import EVERYTHING, Heard, ceiling_s, weight_of
 from notifier.domain.order import Phase
 from notifier.domain.polling import PollingPolicy
 
@@ -24,6 +29,14 @@ class Why(StrEnum):
     SECOND_LOOK = "second_look"
     SOURCE_ERROR = "source_error"
     NOT_FOUND_GRACE = "not_found_grace"
+
+
+class Bound(StrEnum):
+    """What held the wait that the cadence chose."""
+
+    PRICE = "price"
+    FLOOR = "floor"
+    CEILING = "ceiling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,64 @@ def next_poll(
     interval_s = min(max(interval_s, policy.min_interval_s), policy.max_interval_s)
     if deadline_at is not None:
         until_deadline_s = max((deadline_at - now).total_seconds(), policy.min_interval_s)
+        if until_deadline_s < interval_s:
+            return Plan(now + timedelta(seconds=until_deadline_s), Why.DEADLINE)
+    return Plan(now + timedelta(seconds=interval_s), Why.CADENCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """How long to wait, before the dice, and what bounds it."""
+
+    seconds: float
+    bound: Bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On which terms to look: what a request costs, who listens, and the operator's bounds."""
+
+    price_s: float
+    policy: PollingPolicy
+    heard: Heard = EVERYTHING
+
+
+def wait_for(parts: Sequence[Part], terms: Terms, *, hazards: Hazards, now_s: float) -> Wait:
+    """Return how long the odds rule waits after a look at `now_s`, within the bounds."""
+    aged = [(part, max(now_s - part.since_s, 0.0)) for part in parts]
+    longest_s = min(
+        (ceiling_s(part.situation, age_s, terms.policy) for part, age_s in aged),
+        default=terms.policy.longest_interval_s,
+    )
+    weighed = [
+        (hazards.law(part.situation), age_s, weight_of(part.situation, age_s, terms.heard))
+        for part, age_s in aged
+    ]
+    seconds = wait_s(weighed, terms.price_s, longest_s)
+    if seconds >= longest_s:
+        return Wait(seconds=longest_s, bound=Bound.CEILING)
+    if seconds <= terms.policy.min_interval_s:
+        return Wait(seconds=terms.policy.min_interval_s, bound=Bound.FLOOR)
+    return Wait(seconds=seconds, bound=Bound.PRICE)
+
+
+def next_look(
+    parts: Sequence[Part],
+    terms: Terms,
+    *,
+    hazards: Hazards,
+    now: datetime,
+    deadline_at: datetime | None,
+    roll: float,
+) -> Plan:
+    """Return the next look after one that showed these parts: within the bounds and never in the past."""
+    wait = wait_for(parts, terms, hazards=hazards, now_s=now.timestamp())
+    least_s = terms.policy.min_interval_s
+    interval_s = max(jittered(wait.seconds, roll), least_s)
+    if wait.bound is Bound.CEILING:
+        interval_s = min(interval_s, wait.seconds)
+    if deadline_at is not None:
+        until_deadline_s = max((deadline_at - now).total_seconds(), least_s)
         if until_deadline_s < interval_s:
             return Plan(now + timedelta(seconds=until_deadline_s), Why.DEADLINE)
     return Plan(now + timedelta(seconds=interval_s), Why.CADENCE)
