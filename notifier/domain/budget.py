@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _BURST_S = 0.5
+_HAIR_S = 1e-6
+"""What sums of floats may be off by: a turn that is due must not seem to be a billionth of a second away."""
 _HIGHEST_PRICE_S = 1e9
 _EXACT = 0.001
 _LEAST_SHARE = 1 / 64
@@ -43,7 +45,7 @@ class Bucket:
     def rate(self, rate: float) -> None:
         self._rate = rate
         self._gap_s = 1.0 / rate
-        self._saved_s = int(_BURST_S * rate) * self._gap_s
+        self._saved_s = int(_BURST_S * rate) * self._gap_s + _HAIR_S
 
     def take(self, now_s: float) -> float:
         """Take the next turn and return how long to wait for it; nought or less is now."""
