@@ -23,6 +23,8 @@ class Why(StrEnum):
 
     REGISTERED = "registered"
     CADENCE = "cadence"
+    BUDGET = "budget"
+    SUSPECTED = "suspected"
     DEADLINE = "deadline"
     ASKED = "asked"
     AFTER_ASKED = "after_asked"
