@@ -12,7 +12,7 @@ from notifier.domain.cadence.ages import EDGES, WIDTHS, bin_of
 _LOWEST_PER_S = 1e-9
 _HIGHEST_PER_S = 20.0
 _LARGEST_EXPONENT = 700.0
-_CLOSE = 1e-9
+_CLOSE = 1e-6
 _STEPS = 50
 
 
@@ -45,6 +45,10 @@ class Law:
 
     def regret_s(self, since_age_s: float, age_s: float) -> float:
         """Return the odds of an unseen change integrated since the last look, in seconds."""
+        return self.regret_and_odds(since_age_s, age_s)[0]
+
+    def regret_and_odds(self, since_age_s: float, age_s: float) -> tuple[float, float]:
+        """Return the regret and the odds, which are its slope."""
         growth, total_s = 1.0, 0.0
         first, last = bin_of(since_age_s), bin_of(age_s)
         for number, width_s in _pieces(since_age_s, age_s):
@@ -55,7 +59,7 @@ class Law:
                 exponent = min(self._hazards[number] * width_s, _LARGEST_EXPONENT)
                 total_s += growth * expm1(exponent) / self._hazards[number] - width_s
                 growth *= exp(exponent)
-        return total_s
+        return total_s, growth - 1
 
     def next_age(self, since_age_s: float, price_s: float, longest_s: float = inf) -> float:
         """Return the first age at which the regret reaches the price, or the longest wait is over."""
@@ -106,9 +110,12 @@ def wait_s(aged: Sequence[tuple[Law, float, float]], price_s: float, longest_s: 
     if len(weighed) <= 1:
         return found_s
     for _ in range(_STEPS):
-        over_s = sum(w * law.regret_s(age_s, age_s + found_s) for law, age_s, w in weighed) - price_s
-        slope = sum(w * law.odds(age_s, age_s + found_s) for law, age_s, w in weighed)
-        if over_s <= _CLOSE * price_s or slope <= 0:
+        over_s, slope = -price_s, 0.0
+        for law, age_s, weight in weighed:
+            regret_s, odds = law.regret_and_odds(age_s, age_s + found_s)
+            over_s += weight * regret_s
+            slope += weight * odds
+        if over_s <= _CLOSE * price_s:
             break
         found_s -= over_s / slope
     return found_s

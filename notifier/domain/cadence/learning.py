@@ -17,9 +17,9 @@ from notifier.domain.cadence.situation import Part, Situation
 SCHEMA = 1
 _LEVELS = (3, 4, 5)
 """How many members of a situation are learned by: source, kind and word; the method; the account."""
-_PSEUDO_EVENTS = 1.0
-_PSEUDO_EVENTS_TO_PRIOR = 0.1
-_MOST_EVENTS = 1000.0
+_PSEUDO_EVENTS = 0.3
+_PSEUDO_EVENTS_TO_PRIOR = 0.05
+_MOST_EVENTS = 3000.0
 _SLACK = 1.1
 _MOST_NODES = 4000
 _SHORTEST_S = 1e-3
@@ -48,9 +48,8 @@ class Tally:
             for partly, n, width in zip(self._partly, crossed, WIDTHS, strict=False)
         ]
 
-    def expose(self, since_age_s: float, age_s: float) -> None:
-        """Count the seconds between two ages as survived."""
-        first, last = bin_of(since_age_s), bin_of(age_s)
+    def expose(self, first: int, last: int, since_age_s: float, age_s: float) -> None:
+        """Count the seconds between two ages, in these bins, as survived."""
         if first == last:
             self._partly[first] += age_s - since_age_s
             return
@@ -120,8 +119,9 @@ class Hazards:
         age_s = max(age_s, since_age_s + _SHORTEST_S)
         chain = self._chain(situation)
         if not changed:
+            first, last = bin_of(since_age_s), bin_of(age_s)
             for node in chain:
-                node.fresh.expose(since_age_s, age_s)
+                node.fresh.expose(first, last, since_age_s, age_s)
                 node.seen += 1
             return 0.0
         shares = self.law(situation).spread(since_age_s, age_s)
@@ -145,7 +145,7 @@ class Hazards:
     def rebase(self, document: Document) -> None:
         """Take what is stored for what was known; what was learned since `drain` is kept."""
         stored = _tallies(document)
-        for path in stored.keys() | self._nodes.keys():
+        for path in [*stored, *self._nodes]:
             node = self._nodes.setdefault(path, _Node())
             node.base, node.law = stored.get(path, Tally()), None
 
@@ -167,6 +167,8 @@ def follow(
 
     A new part is dated by the upstream's word where that falls between the two looks, else by what the laws expect.
     """
+    if not before:
+        return tuple(after)
     given = {(part.situation.kind, part.id): part for part in after}
     since: dict[tuple[str, str], float] = {}
     changed_s = now_s
@@ -216,16 +218,17 @@ def _document(tallies: Mapping[_Path, Tally]) -> Document:
     """Only bins that hold something are written, from the first to the last of them."""
     rows = []
     for path, tally in tallies.items():
-        exposure = tally.exposure
-        held = [number for number in range(BINS) if tally.events[number] or exposure[number]]
+        events = [round(each, 4) for each in tally.events]
+        exposure = [round(each, 3) for each in tally.exposure]
+        held = [number for number in range(BINS) if events[number] or exposure[number]]
         if held:
             span = slice(held[0], held[-1] + 1)
             rows.append(
                 {
-                    "path": list(path),
+                    "path": [str(word) for word in path],
                     "first": held[0],
-                    "events": [round(each, 4) for each in tally.events[span]],
-                    "exposure_s": [round(each, 3) for each in exposure[span]],
+                    "events": events[span],
+                    "exposure_s": exposure[span],
                 }
             )
     return {"schema": SCHEMA, "bins": BINS, "situations": rows}

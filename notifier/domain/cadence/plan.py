@@ -12,8 +12,8 @@ from enum import StrEnum
 from notifier.domain.backoff import growing, jittered
 from notifier.domain.cadence.law import wait_s
 from notifier.domain.cadence.learning import Hazards
-from notifier.domain.cadence.situation import Part
-from notifier.domain.cadence.stakes import EVERYTHING, Heard, ceiling_s, weight_of
+from notifier.domain.cadence.situation import Part, Situation
+from notifier.domain.cadence.stakes import EVERYTHING, Heard, ceiling_s, stake_of, weight_of
 from notifier.domain.order import Phase
 from notifier.domain.polling import PollingPolicy
 
@@ -90,39 +90,35 @@ def next_poll(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """How long to wait, before the dice, and what bounds it."""
-
-    seconds: float
-    bound: Bound
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """On which terms to look: what a request costs, who listens, and the operator's bounds."""
+    """On which terms to look: what a request costs in seconds of delay, the operator's bounds, and who listens."""
 
     price_s: float
     policy: PollingPolicy
     heard: Heard = EVERYTHING
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long to wait, before the dice, at most how long, and which bound it is."""
+
+    seconds: float
+    longest_s: float
+    bound: Bound
+
+
 def wait_for(parts: Sequence[Part], terms: Terms, *, hazards: Hazards, now_s: float) -> Wait:
-    """Return how long the odds rule waits after a look at `now_s`, within the bounds."""
-    aged = [(part, max(now_s - part.since_s, 0.0)) for part in parts]
-    longest_s = min(
-        (ceiling_s(part.situation, age_s, terms.policy) for part, age_s in aged),
-        default=terms.policy.longest_interval_s,
-    )
-    weighed = [
-        (hazards.law(part.situation), age_s, weight_of(part.situation, age_s, terms.heard))
-        for part, age_s in aged
-    ]
-    seconds = wait_s(weighed, terms.price_s, longest_s)
+    """Return how long the odds rule waits after a look at `now_s` that showed these parts."""
+    longest_s, aged = terms.policy.longest_interval_s, []
+    for part in parts:
+        age_s = max(now_s - part.since_s, 0.0)
+        stake = stake_of(part.situation, age_s)
+        longest_s = min(longest_s, ceiling_s(stake, terms.policy))
+        aged.append((hazards.law(part.situation), age_s, weight_of(part.situation, stake, terms.heard)))
+    seconds, least_s = wait_s(aged, terms.price_s, longest_s), terms.policy.min_interval_s
     if seconds >= longest_s:
-        return Wait(seconds=longest_s, bound=Bound.CEILING)
-    if seconds <= terms.policy.min_interval_s:
-        return Wait(seconds=terms.policy.min_interval_s, bound=Bound.FLOOR)
-    return Wait(seconds=seconds, bound=Bound.PRICE)
+        return Wait(longest_s, longest_s, Bound.CEILING)
+    return Wait(max(seconds, least_s), longest_s, Bound.PRICE if seconds > least_s else Bound.FLOOR)
 
 
 def next_look(
@@ -137,14 +133,66 @@ def next_look(
     """Return the next look after one that showed these parts: within the bounds and never in the past."""
     wait = wait_for(parts, terms, hazards=hazards, now_s=now.timestamp())
     least_s = terms.policy.min_interval_s
-    interval_s = max(jittered(wait.seconds, roll), least_s)
-    if wait.bound is Bound.CEILING:
-        interval_s = min(interval_s, wait.seconds)
+    interval_s = max(min(jittered(wait.seconds, roll), wait.longest_s), least_s)
     if deadline_at is not None:
         until_deadline_s = max((deadline_at - now).total_seconds(), least_s)
         if until_deadline_s < interval_s:
             return Plan(now + timedelta(seconds=until_deadline_s), Why.DEADLINE)
     return Plan(now + timedelta(seconds=interval_s), Why.CADENCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one part adds to the regret. Units: `hazard_per_s` 1/s at its age, the regret weighted seconds."""
+
+    situation: Situation
+    age_s: float
+    hazard_per_s: float
+    weight: float
+    regret_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Why the next look is when it is: at the end of the wait the regrets sum to the price, or a bound held."""
+
+    wait: Wait
+    price_s: float
+    shares: tuple[Share, ...]
+
+
+def outlook(parts: Sequence[Part], terms: Terms, *, hazards: Hazards, now_s: float) -> Outlook:
+    """Return what `wait_for` is made of, for people to read."""
+    wait = wait_for(parts, terms, hazards=hazards, now_s=now_s)
+    return Outlook(
+        wait=wait,
+        price_s=terms.price_s,
+        shares=tuple(
+            _share(part, terms, hazards=hazards, looked_s=now_s, now_s=now_s + wait.seconds) for part in parts
+        ),
+    )
+
+
+def regret_s(
+    parts: Sequence[Part], terms: Terms, *, hazards: Hazards, looked_s: float, now_s: float
+) -> float:
+    """Return the weighted regret that has grown since the last look: the index by which the due are served."""
+    return sum(
+        _share(part, terms, hazards=hazards, looked_s=looked_s, now_s=now_s).regret_s for part in parts
+    )
+
+
+def _share(part: Part, terms: Terms, *, hazards: Hazards, looked_s: float, now_s: float) -> Share:
+    age_s = max(looked_s - part.since_s, 0.0)
+    law = hazards.law(part.situation)
+    weight = weight_of(part.situation, stake_of(part.situation, age_s), terms.heard)
+    return Share(
+        situation=part.situation,
+        age_s=age_s,
+        hazard_per_s=law.hazard(age_s),
+        weight=weight,
+        regret_s=weight * law.regret_s(age_s, age_s + max(now_s - looked_s, 0.0)) if weight else 0.0,
+    )
 
 
 def second_look(now: datetime) -> Plan:

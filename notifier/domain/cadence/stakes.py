@@ -44,15 +44,11 @@ _TOLD_AS: dict[Kind, Heard] = {
 }
 
 
-def weight_of(situation: Situation, age_s: float, heard: Heard = EVERYTHING) -> float:
+def weight_of(situation: Situation, stake: Stake, heard: Heard = EVERYTHING) -> float:
     """Return what a second of delay of a change weighs; a change that nobody would hear weighs nothing."""
-    if heard.isdisjoint(_TOLD_AS[situation.kind]):
-        return 0.0
-    return _WEIGHTS[stake_of(situation, age_s)]
+    return 0.0 if heard.isdisjoint(_TOLD_AS[situation.kind]) else _WEIGHTS[stake]
 
 
-def ceiling_s(situation: Situation, age_s: float, policy: PollingPolicy) -> float:
+def ceiling_s(stake: Stake, policy: PollingPolicy) -> float:
     """Return how long we may stay away at most; what is done is looked at once a day all the same."""
-    if stake_of(situation, age_s) is Stake.DONE:
-        return policy.longest_interval_s
-    return policy.max_interval_s
+    return policy.longest_interval_s if stake is Stake.DONE else policy.max_interval_s
