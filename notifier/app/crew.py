@@ -85,9 +85,9 @@ def telling_of(config: Config, accounts: Mapping[str, bool]) -> Telling:
     )
 
 
-def _pollers(ground: Ground, telling: Telling, stack: AsyncExitStack) -> list[Poller]:
+def _pollers(ground: Ground, cadence: Cadence, telling: Telling, stack: AsyncExitStack) -> list[Poller]:
     storage, clock, metrics = ground.storage, ground.clock, ground.metrics
-    recorder = Recorder(clock=clock, policy=_policy(ground.config), telling=telling, metrics=metrics)
+    recorder = Recorder(clock=clock, cadence=cadence, telling=telling, metrics=metrics)
     pollers = []
     for name, account in ground.config.accounts.items():
         feeds = {}
@@ -102,6 +102,7 @@ def _pollers(ground: Ground, telling: Telling, stack: AsyncExitStack) -> list[Po
                 limits=limits,
                 storage=storage,
                 recorder=recorder,
+                cadence=cadence,
                 clock=clock,
                 metrics=metrics,
             )
@@ -167,6 +168,7 @@ def _policy(config: Config) -> PollingPolicy:
     return PollingPolicy(
         min_interval_s=polling.min_interval_s,
         max_interval_s=polling.max_interval_s,
+        price_s=polling.price_s,
         settle_failed_after_s=polling.settle_failed_after_s,
         settle_charged_after_s=polling.settle_charged_after_s,
         stuck_after_s=polling.stuck_after_s,

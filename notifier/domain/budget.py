@@ -7,7 +7,7 @@ the length of a backlog: prices that do collapse after a step.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, inf, isfinite, log, sqrt
+from math import exp, inf, isfinite, log, log2, sqrt
 from operator import itemgetter
 from typing import Generic, TypeVar
 
@@ -18,6 +18,8 @@ _HAIR_S = 1e-6
 """What sums of floats may be off by: a turn that is due must not seem to be a billionth of a second away."""
 _HIGHEST_PRICE_S = 1e9
 _EXACT = 0.001
+_PER_OCTAVE = 8
+_SHORTEST_S = 1e-3
 _LEAST_SHARE = 1 / 64
 _STEP_UP = 0.1
 _CALM_S = 60.0
@@ -30,10 +32,12 @@ _SAMPLES = 50
 class Bucket:
     """An even flow of turns. Units: `rate` per second, instants in seconds.
 
-    Whole turns of at most half a second are saved up, so that ten seconds see at most a twentieth more than their own.
+    Whole turns of at most `burst_s` are saved up; with half a second no ten
+    seconds see more than a twentieth above their own.
     """
 
-    def __init__(self, rate: float, now_s: float) -> None:
+    def __init__(self, rate: float, now_s: float, *, burst_s: float = _BURST_S) -> None:
+        self._burst_s = burst_s
         self.rate = rate
         self._free_at_s = now_s - self._saved_s - self._gap_s
 
@@ -45,7 +49,7 @@ class Bucket:
     def rate(self, rate: float) -> None:
         self._rate = rate
         self._gap_s = 1.0 / rate
-        self._saved_s = int(_BURST_S * rate) * self._gap_s + _HAIR_S
+        self._saved_s = int(self._burst_s * rate) * self._gap_s + _HAIR_S
 
     def take(self, now_s: float) -> float:
         """Take the next turn and return how long to wait for it; nought or less is now."""
@@ -120,6 +124,18 @@ class Load:
     interval_s: float
     floor_s: float
     ceiling_s: float
+
+
+def pace_of(interval_s: float, price_s: float) -> int:
+    """Return how often a look asks to be made: its interval at a price of 1 s, in eighths of octaves."""
+    return round(_PER_OCTAVE * log2(max(interval_s, _SHORTEST_S) / sqrt(price_s)))
+
+
+def load_of(pace: int, count: int, *, floor_s: float, ceilings_s: tuple[float, float]) -> Load:
+    """Return so many looks of a pace; one that is past the first ceiling is of the class that has the second."""
+    interval_s = 2.0 ** (pace / _PER_OCTAVE)
+    first_s, last_s = ceilings_s
+    return Load(count, interval_s, floor_s, first_s if interval_s <= first_s else last_s)
 
 
 @dataclass(frozen=True, slots=True)

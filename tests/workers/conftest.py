@@ -19,6 +19,7 @@ from notifier.metrics import Metrics
 from notifier.storage.contract import Storage
 from notifier.storage.engine import _READERS, open_storage
 from notifier.storage.records import Lanes, LoggedEvent, Registration, SubscriptionSecrets, Watch
+from notifier.workers.cadence import Cadence
 from notifier.workers.contract import Worker
 from notifier.workers.deliverer import Deliverer
 from notifier.workers.handed import HandedBodies
@@ -62,12 +63,14 @@ class House:
             )
             for each, source in ({Source.ORDER: self.source} | self.others).items()
         }
+        cadence = Cadence(policy=self.policy, clock=self.clock)
         return Poller(
             "shop",
             feeds=feeds,
             limits=AccountLimits(requests_per_s=rate, max_concurrency=concurrency),
             storage=self.storage,
-            recorder=Recorder(clock=self.clock, policy=self.policy, telling=telling, metrics=self.metrics),
+            recorder=Recorder(clock=self.clock, cadence=cadence, telling=telling, metrics=self.metrics),
+            cadence=cadence,
             clock=self.clock,
             metrics=self.metrics,
         )

@@ -132,7 +132,13 @@ def next_look(
 ) -> Plan:
     """Return the next look after one that showed these parts: within the bounds and never in the past."""
     wait = wait_for(parts, terms, hazards=hazards, now_s=now.timestamp())
-    least_s = terms.policy.min_interval_s
+    return after_wait(wait, least_s=terms.policy.min_interval_s, now=now, deadline_at=deadline_at, roll=roll)
+
+
+def after_wait(
+    wait: Wait, *, least_s: float, now: datetime, deadline_at: datetime | None, roll: float
+) -> Plan:
+    """Return the next look after a wait, with the dice: no deadline later, and never in the past."""
     interval_s = max(min(jittered(wait.seconds, roll), wait.longest_s), least_s)
     if deadline_at is not None:
         until_deadline_s = max((deadline_at - now).total_seconds(), least_s)
