@@ -70,6 +70,8 @@ class Watch:
     last_changed_at: datetime | None = None
     next_poll_at: datetime | None = None
     next_poll_why: Why | None = None
+    next_parts: tuple[Part, ...] | None = None
+    """What the next look waits for; None where that is not known yet."""
     polls: int = 0
     failures: int = 0
     last_error: str | None = None

@@ -23,7 +23,7 @@ from notifier.domain.cadence.situation import Kind, Part, Situation
 from notifier.domain.cadence.stakes import Heard
 from notifier.domain.order import Source
 from notifier.domain.polling import PollingPolicy
-from notifier.storage.records import Look
+from notifier.storage.records import Look, Watch
 
 _LEAST_PUT_OFF = timedelta(milliseconds=250)
 _UNSEEN = "NEW"
@@ -126,9 +126,12 @@ class Cadence:
             at = min(at, look.deadline_at)
         return max(at, now + _LEAST_PUT_OFF)
 
-    def outlook(self, account: str, parts: Sequence[Part], looked_at: datetime) -> Outlook:
-        """Return why a look after one that showed these parts is due when it is, at today's price."""
-        return outlook(parts, self.terms(account), hazards=self.hazards, now_s=looked_at.timestamp())
+    def outlook(self, watch: Watch) -> Outlook | None:
+        """Return why the watch's next look is when it is, at today's price; None for what has not been seen."""
+        if watch.next_parts is None or watch.next_poll_at is None or watch.last_polled_at is None:
+            return None
+        terms, looked_s = self.terms(watch.account), watch.last_polled_at.timestamp()
+        return outlook(watch.next_parts, terms, hazards=self.hazards, now_s=looked_s)
 
 
 def unseen(account: str, source: Source, since_s: float) -> Part:

@@ -9,7 +9,7 @@ from notifier.storage.records import Look
 class LookQueue(asyncio.Queue[Look | None]):
     """First in, first out, but for looks that somebody asked for or that are attended to. None ends a fetcher."""
 
-    def _init(self, maxsize: int) -> None:
+    def _init(self, maxsize: int) -> None:  # noqa: ARG002 - the door that asyncio gives to queues of other orders
         self._urgent: deque[Look] = deque()
         self._others: deque[Look | None] = deque()
 

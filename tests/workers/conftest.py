@@ -42,7 +42,8 @@ class House:
     others: dict[Source, FakeSource] = field(default_factory=dict)
     """Further sources of the account, beside `source`, which is its order status."""
     metrics: Metrics = field(default_factory=Metrics)
-    policy: PollingPolicy = field(default_factory=PollingPolicy)
+    policy: PollingPolicy = field(default_factory=lambda: PollingPolicy(price_s=0.05))
+    """Requests are cheap, so that what is new is looked at every other second."""
     lanes: Lanes = field(default_factory=Lanes)
     handed: HandedBodies | None = None
 
