@@ -48,7 +48,7 @@ class PacingStore(Protocol):
         """Make due looks later, but for those that somebody asked for or moved meanwhile."""
 
     async def bring_forward(self, account: str, *, now: datetime) -> int:
-        """Make every look due that only the cadence put later; return how many."""
+        """Make every look due that waits for nothing but the cadence or a deadline; return how many."""
 
     async def attend(
         self, account: str, order_keys: Collection[OrderKey], *, until: datetime, now: datetime

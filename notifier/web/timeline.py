@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 _Entry = tuple[datetime, Document]
 
 
-async def story(tx: Transaction, watch: Watch, outlook: Outlook | None) -> tuple[list[Document], bool]:
+async def story(tx: Transaction, watch: Watch, outlook: Outlook | None = None) -> tuple[list[Document], bool]:
     """Return the entries in the order of time, and whether they are all there are.
 
     What happened at one instant stands in the order of cause and effect.

@@ -112,7 +112,7 @@ class Poller:
         async with asyncio.TaskGroup() as tasks:
             committing = tasks.create_task(self._committer.run(drained), name=f"{self.name}:commit")
             fetchers = [
-                tasks.create_task(self._fetch_many(), name=f"{self.name}:fetch:{i}")
+                tasks.create_task(self._fetch_many(stop), name=f"{self.name}:fetch:{i}")
                 for i in range(self._limits.max_concurrency)
             ]
             probers = [
@@ -211,7 +211,7 @@ class Poller:
         if upstream.is_refused:
             await upstream.note_probe()
 
-    async def _fetch_many(self) -> None:
+    async def _fetch_many(self, stop: asyncio.Event) -> None:
         while True:
             look = await self._queue.get()
             if look is None:
@@ -221,7 +221,9 @@ class Poller:
                 continue
             wait_s = self.budget.wait_s()
             if wait_s > 0:
-                await self._clock.sleep(wait_s)
+                if await self._clock.wait(stop, wait_s):
+                    self._drop(look)  # It is still due.
+                    return
                 look = self._queue.most_urgent(look)
             await self._fetch(look)
 

@@ -56,7 +56,7 @@ class House:
             livemode=lambda _: False,
         )
 
-    def poller(self, *, concurrency: int = 4, rate: float = 1000.0) -> Poller:
+    def poller(self, *, concurrency: int = 4, rate: float = 1000.0, cadence: Cadence | None = None) -> Poller:
         telling = self.telling
         feeds = {
             each: Feed(
@@ -64,7 +64,7 @@ class House:
             )
             for each, source in ({Source.ORDER: self.source} | self.others).items()
         }
-        cadence = Cadence(policy=self.policy, clock=self.clock)
+        cadence = cadence or Cadence(policy=self.policy, clock=self.clock)
         return Poller(
             "shop",
             feeds=feeds,
@@ -134,6 +134,10 @@ class House:
         async with self.storage.writing() as tx:
             watch, _ = await tx.register(registration, now=self.clock.now())
         return watch
+
+    async def ask(self, order_id: str, source: Source | None = None) -> None:
+        async with self.storage.writing() as tx:
+            await tx.ask("shop", order_key(order_id), now=self.clock.now(), source=source)
 
     async def watched(self, order_id: str) -> Watch:
         async with self.storage.reading() as tx:

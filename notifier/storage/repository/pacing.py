@@ -82,7 +82,7 @@ class Pacing(Rows):
         later = update(looks).where(
             looks.c.account == account,
             looks.c.next_poll_at > now,
-            looks.c.why.in_([Why.CADENCE, Why.BUDGET]),
+            looks.c.why.in_([Why.CADENCE, Why.BUDGET, Why.DEADLINE]),
         )
         self.woken.looks = True
         return (await self._connection.execute(later.values(next_poll_at=now))).rowcount
