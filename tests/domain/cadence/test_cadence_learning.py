@@ -93,6 +93,14 @@ def test_one_method_learns_from_the_others_until_it_knows_better():
     assert hazards.law(PENDING).cumulated(10, 60) == pytest.approx(1.0, rel=0.15)
 
 
+def test_words_without_end_do_not_fill_memory():
+    hazards = Hazards()
+    for number in range(3000):
+        hazards.credit(PENDING._replace(method=f"ODD{number}"), 0, 10, changed=True)
+    assert len(hazards.document()["situations"]) <= 2000
+    assert hazards.law(PENDING._replace(method="ODD2999")).hazard(5) > 0
+
+
 def test_nothing_learned_is_the_prior_and_little_hardly_moves_it():
     hazards = Hazards()
     assert hazards.law(PENDING).hazard(0.5) == pytest.approx(1 / 30.5)

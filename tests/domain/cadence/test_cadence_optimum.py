@@ -5,12 +5,12 @@ from math import erf, expm1, log, sqrt
 
 import pytest
 
-from notifier.domain.cadence.ages import BINS, EDGES
+from notifier.domain.cadence.ages import BINS, EDGES, bin_of
 from notifier.domain.cadence.law import Law
 
-_END_S = 900
+_END_S = EDGES[bin_of(900)]
 _LATE_PER_S = 1 / 600
-_STEP_S = 1.0
+_STEP_S = _END_S / 900
 _LONGEST = 400
 
 
@@ -39,7 +39,7 @@ def cost_of_rule(law: Law, price_s: float, *, end_s: float, late: float) -> floa
 
 def optimum(law: Law, price_s: float, *, end_s: float, late: float) -> float:
     """Return the least cost by going back from the end over a grid of ages."""
-    count = int(end_s / _STEP_S)
+    count = round(end_s / _STEP_S)
     alive = [law.survival(0, number * _STEP_S) for number in range(count + _LONGEST + 1)]
     area = [0.0, *accumulate((a + b) / 2 * _STEP_S for a, b in pairwise(alive))]
     worth = [0.0] * count + [late] * (_LONGEST + 1)
