@@ -11,7 +11,6 @@ from notifier.config.model import Config
 from notifier.domain.cadence.plan import Outlook
 from notifier.domain.order import Source
 from notifier.domain.polling import PollingPolicy
-from notifier.domain.snapshot import Subject
 from notifier.source.contract import StatusSource
 from notifier.source.http import order_status_source
 from notifier.source.hypercredit import hypercredit_source
@@ -52,8 +51,6 @@ def polling_of(ground: Ground, telling: Telling, stack: AsyncExitStack) -> Polli
     storage, clock, metrics = ground.storage, ground.clock, ground.metrics
     cadence = Cadence(policy=_policy(ground.config), clock=clock)
     recorder = Recorder(clock=clock, cadence=cadence, telling=telling, metrics=metrics)
-    # Alerts judge orders, whoever is told of them.
-    always_heard = frozenset({Subject.ORDER}) if ground.config.alerts else frozenset()
     pollers = []
     for name, account in ground.config.accounts.items():
         feeds = {}
@@ -71,7 +68,6 @@ def polling_of(ground: Ground, telling: Telling, stack: AsyncExitStack) -> Polli
                 cadence=cadence,
                 clock=clock,
                 metrics=metrics,
-                always_heard=always_heard,
             )
         )
     return Polling(cadence, pollers)

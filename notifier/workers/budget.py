@@ -61,9 +61,8 @@ class Budget:
             self._asked.take(now_s)
         return max(wait_s, 0.0)
 
-    def note(self, result: Answer | Failure, *, began_s: float) -> None:
-        """Take into account how a request went that began at an instant of the steady clock."""
-        now_s = self._clock.monotonic()
+    def note(self, result: Answer | Failure, *, began_s: float, now_s: float) -> None:
+        """Take into account how a request went, by the instants of the steady clock at which it began and ended."""
         if not isinstance(result, Failure):
             if self._throttle.answered(now_s - began_s, now_s):
                 self._change_rate("latency" if self.rate < self._bucket.rate else "calm")

@@ -13,6 +13,7 @@ from notifier.domain.cadence.plan import (
     Outlook,
     Plan,
     Terms,
+    Wait,
     Why,
     after_wait,
     outlook,
@@ -65,12 +66,12 @@ class Cadence:
         wait = wait_for(parts, terms, hazards=self.hazards, now_s=now.timestamp())
         pace = pace_of(wait.seconds, terms.price_s)
         if (stretch := self._stretch.get(account, 1.0)) > 1.0:
-            wait = replace(wait, seconds=wait.seconds * stretch, longest_s=wait.longest_s * stretch)
+            wait = Wait(wait.seconds * stretch, wait.longest_s * stretch, wait.bound)
         least_s = terms.policy.min_interval_s
         plan = after_wait(wait, least_s=least_s, now=now, deadline_at=deadline_at, roll=self._clock.roll())
         is_dear = terms.price_s > self.policy.price_s and wait.bound is Bound.PRICE
         if (is_dear or stretch > 1.0) and plan.why is Why.CADENCE:
-            plan = replace(plan, why=Why.BUDGET)
+            plan = Plan(plan.at, Why.BUDGET)
         return plan, pace
 
     def learn_nothing_changed(self, look: Look, started_at: datetime) -> None:

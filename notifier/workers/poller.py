@@ -237,9 +237,9 @@ class Poller:
             log.exception("poll.failed", account=self._account, order_id=look.order_id, source=look.source)
             self._metrics.loop_errors_total.labels(self.name).inc()
             result = Failure(reason=FailureReason.MALFORMED, detail="defect")
-        finished_at = clock.now()
-        self._duration_s.observe(clock.monotonic() - began)
-        self.budget.note(result, began_s=began)
+        finished_at, ended = clock.now(), clock.monotonic()
+        self._duration_s.observe(ended - began)
+        self.budget.note(result, began_s=began, now_s=ended)
         self._lateness_s.observe(max(0.0, (started_at - look.next_poll_at).total_seconds()))
         if isinstance(result, Failure):
             self._note_failure(look, result)

@@ -66,6 +66,8 @@ class Pricing:
         async with self._storage.reading() as tx:
             patterns = await tx.patterns_listened_to(account)
         heard: Heard = subjects_of(patterns) | self._always_heard if patterns else EVERYTHING
+        if Subject.INCIDENT in heard:
+            heard |= {Subject.ORDER}  # Alerts judge orders.
         more: frozenset[Subject] = frozenset() if self._heard is None else heard - self._heard
         self._cadence.set_heard(account, heard)
         self._heard = heard

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from notifier.domain.backoff import growing, jittered
 from notifier.domain.cadence.law import wait_s
@@ -41,8 +42,7 @@ class Bound(StrEnum):
     CEILING = "ceiling"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The next look and what set it."""
 
     at: datetime
@@ -98,8 +98,7 @@ class Terms:
     heard: Heard = EVERYTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """How long to wait, before the dice, at most how long, and which bound it is."""
 
     seconds: float
