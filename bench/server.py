@@ -17,7 +17,7 @@ def order_body(order_id: str) -> bytes:
     udf = ",".join(f'"udf{i}":"{_PADDING}"' for i in range(1, 11))
     text = (
         '{"customer_email":"someone@example.com","customer_phone":"9000000001","customer_id":"cth_bench",'
-        '"status_id":23,"status":"PENDING_VBV","id":"ordeh_ce1b850f468efb238e94726a0e225b98","merchant_id":"bench",'
+        '"status_id":21,"status":"CHARGED","id":"ordeh_ce1b850f468efb238e94726a0e225b98","merchant_id":"bench",'
         f'"amount":2001,"currency":"INR","order_id":"{order_id}","date_created":"2026-03-02T08:00:00Z",'
         '"last_updated":"2026-03-02T08:01:31Z","return_url":"https://shop.example.com/return","product_id":"",'
         f'"payment_links":{{"iframe":{links},"web":{links},"mobile":{links}}},{udf},'
@@ -28,7 +28,7 @@ def order_body(order_id: str) -> bytes:
         '"amount_refunded":0,"effective_amount":2001,"maximum_eligible_refund_amount":2001,"resp_code":null,'
         '"resp_message":null,"bank_error_code":"","bank_error_message":"","resp_category":null,'
         '"txn_uuid":"mozOBHHRBJTZXFAWOE6","txn_detail":{"txn_id":"bench-order-1","order_id":"order",'
-        '"status":"PENDING_VBV","error_code":null,"net_amount":2001,"surcharge_amount":null,"txn_amount":2001,'
+        '"status":"CHARGED","error_code":null,"net_amount":2001,"surcharge_amount":null,"txn_amount":2001,'
         '"gateway_id":23,"currency":"INR","express_checkout":true,"redirect":true,"gateway":"RAZORPAY",'
         '"error_message":"","created":"2026-03-02T08:00:21Z","txn_flow_type":"CARD_TRANSACTION",'
         '"metadata":{"payment_channel":"WEB","microapp":"hyperpay"}},"payment_gateway_response":'
