@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+_DAY_S = 86_400.0
+_WITHIN_MINUTES_S = 150.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollingPolicy:
@@ -17,5 +20,8 @@ class PollingPolicy:
 
     @property
     def longest_interval_s(self) -> float:
-        """The longest wait for what is done: a day, or more where an open order may wait for longer."""
-        return max(self.max_interval_s, 86_400.0)
+        """The longest wait for what is done: a day where an open order may wait for an hour.
+
+        It falls as the square of that, so that whoever wants to hear of everything within minutes does.
+        """
+        return max(self.max_interval_s, min(self.max_interval_s**2 / _WITHIN_MINUTES_S, _DAY_S))

@@ -15,6 +15,7 @@ from notifier.domain.order import OrderKey, Source, WatchState
 from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import SubscriptionId
 from notifier.storage.audience import ReceiverStore, SubscriptionStore, TemplateStore
+from notifier.storage.pacing import PacingStore
 from notifier.storage.records import (
     AttemptRecord,
     Claim,
@@ -298,6 +299,7 @@ class HealthStore(Protocol):
 class Transaction(
     WatchStore,
     LookStore,
+    PacingStore,
     SnapshotStore,
     EventStore,
     SubscriptionStore,

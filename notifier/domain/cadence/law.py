@@ -104,6 +104,9 @@ def wait_s(aged: Sequence[tuple[Law, float, float]], price_s: float, longest_s: 
     Args: for each part its law, its age at the last look, and what a second of its delay weighs.
     The sum is convex, so Newton's steps from a wait that is too long never overshoot.
     """
+    if len(aged) == 1:  # The common case, thousands of times a second.
+        law, age_s, weight = aged[0]
+        return law.next_age(age_s, price_s / weight, longest_s) - age_s if weight > 0 else longest_s
     weighed = [(law, age_s, weight) for law, age_s, weight in aged if weight > 0]
     alone = [law.next_age(age_s, price_s / weight, longest_s) - age_s for law, age_s, weight in weighed]
     found_s = min(alone, default=longest_s)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from notifier.domain.backoff import growing, jittered
 from notifier.domain.cadence.law import wait_s
@@ -23,6 +24,8 @@ class Why(StrEnum):
 
     REGISTERED = "registered"
     CADENCE = "cadence"
+    BUDGET = "budget"
+    SUSPECTED = "suspected"
     DEADLINE = "deadline"
     ASKED = "asked"
     AFTER_ASKED = "after_asked"
@@ -39,8 +42,7 @@ class Bound(StrEnum):
     CEILING = "ceiling"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The next look and what set it."""
 
     at: datetime
@@ -96,8 +98,7 @@ class Terms:
     heard: Heard = EVERYTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """How long to wait, before the dice, at most how long, and which bound it is."""
 
     seconds: float
@@ -130,7 +131,13 @@ def next_look(
 ) -> Plan:
     """Return the next look after one that showed these parts: within the bounds and never in the past."""
     wait = wait_for(parts, terms, hazards=hazards, now_s=now.timestamp())
-    least_s = terms.policy.min_interval_s
+    return after_wait(wait, least_s=terms.policy.min_interval_s, now=now, deadline_at=deadline_at, roll=roll)
+
+
+def after_wait(
+    wait: Wait, *, least_s: float, now: datetime, deadline_at: datetime | None, roll: float
+) -> Plan:
+    """Return the next look after a wait, with the dice: no deadline later, and never in the past."""
     interval_s = max(min(jittered(wait.seconds, roll), wait.longest_s), least_s)
     if deadline_at is not None:
         until_deadline_s = max((deadline_at - now).total_seconds(), least_s)

@@ -1,6 +1,7 @@
 """What a second of delay is worth, and how long we may stay away at most: by class, and by who listens."""
 
 from enum import StrEnum
+from functools import lru_cache
 
 from notifier.domain.cadence.situation import Kind, Situation
 from notifier.domain.order import Phase
@@ -28,9 +29,14 @@ def stake_of(situation: Situation, age_s: float) -> Stake:
     """Return the class: a failed order is open for two hours, since its customer may try again."""
     if situation.kind is Kind.REFUND:
         return Stake.REFUND
-    phase = situation.phase
+    phase = _phase(situation)
     is_open = phase in {Phase.OPEN, Phase.UNKNOWN} or (phase is Phase.FAILED and age_s < _RECENT_S)
     return Stake.OPEN if is_open else Stake.DONE
+
+
+@lru_cache(maxsize=4096)
+def _phase(situation: Situation) -> Phase:
+    return situation.phase
 
 
 _WEIGHTS = {Stake.OPEN: 1.0, Stake.REFUND: _OPEN_REFUND, Stake.DONE: _DONE}
