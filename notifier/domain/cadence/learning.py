@@ -74,8 +74,8 @@ class Hazards:
         if not changed:
             first, last = bin_of(since_age_s), bin_of(age_s)
             for node in chain:
-                node.fresh.expose(first, last, since_age_s, age_s)
                 node.seen += 1
+                node.fresh.expose(first, last, since_age_s, age_s)
             return 0.0
         shares = self.law(situation).spread(since_age_s, age_s)
         for node in chain:

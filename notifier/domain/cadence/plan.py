@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import inf
 from typing import NamedTuple
 
 from notifier.domain.backoff import growing, jittered
@@ -108,7 +109,9 @@ class Wait(NamedTuple):
 
 def wait_for(parts: Sequence[Part], terms: Terms, *, hazards: Hazards, now_s: float) -> Wait:
     """Return how long the odds rule waits after a look at `now_s` that showed these parts."""
-    longest_s, aged = terms.policy.longest_interval_s, []
+    longest_s, aged = inf, []
+    if not parts:
+        longest_s = terms.policy.longest_interval_s
     for part in parts:
         age_s = max(now_s - part.since_s, 0.0)
         stake = stake_of(part.situation, age_s)

@@ -1,6 +1,5 @@
 """What there is to wait for: the live parts of what a source said, each in a situation that its like are learned by."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -18,6 +17,8 @@ class Kind(StrEnum):
     MANDATE = "mandate"
     CREDIT = "credit"
     LOAN = "loan"
+
+    __hash__ = str.__hash__  # An enumeration's own takes longer than all that is looked up by it.
 
 
 class Situation(NamedTuple):
@@ -48,9 +49,11 @@ class Situation(NamedTuple):
                 return loan_phase(self.word)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A live part. Units: `since_s` on the caller's axis (the epoch in the daemon)."""
+class Part(NamedTuple):
+    """A live part. Units: `since_s` on the caller's axis (the epoch in the daemon).
+
+    A plain tuple, as one or more are made for every look.
+    """
 
     situation: Situation
     id: str
@@ -69,7 +72,7 @@ class Part:
         )
 
     def since(self, since_s: float) -> "Part":
-        return replace(self, since_s=since_s)
+        return self._replace(since_s=since_s)
 
 
 def parts_of(snapshot: Snapshot, *, account: str, seen_at: datetime) -> tuple[Part, ...]:

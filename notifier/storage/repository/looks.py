@@ -335,12 +335,7 @@ def _situation(source: Source, kind: str, word: str, method: str, account: str) 
 def _parts(account: str, source: Source, rows: list[_PartRow]) -> tuple[Part, ...]:
     return tuple(
         [
-            Part(
-                situation=_situation(source, kind, word, method, account),
-                id=part_id,
-                mark=mark,
-                since_s=since_ms / 1000,
-            )
+            Part(_situation(source, kind, word, method, account), part_id, mark, since_ms / 1000)
             for kind, word, method, part_id, mark, since_ms in rows
         ]
     )
