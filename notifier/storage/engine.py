@@ -251,17 +251,15 @@ def _engine(path: Path, *, read_only: bool) -> AsyncEngine:
         pool_size=_READERS if read_only else 1,
         max_overflow=0,
         hide_parameters=True,
-        async_creator=partial(opened, path, busy_timeout_s=_BUSY_TIMEOUT_S),
+        async_creator=partial(opened, path, busy_timeout_s=_BUSY_TIMEOUT_S, read_only=read_only),
     )
     own = "query_only=ON" if read_only else f"cache_size=-{_WRITER_CACHE_KIB}"
-    # A deferred BEGIN that reads and then writes fails at once, whatever the busy timeout.
-    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
     def prepare(connection: Any, _: Any) -> None:
         _run(connection, [f"PRAGMA {pragma}" for pragma in (*_PRAGMAS, own)])
 
     def start(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        connection.connection.driver_connection.begin()
 
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", start)

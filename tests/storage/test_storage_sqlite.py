@@ -68,6 +68,19 @@ async def test_a_reader_sees_one_state_while_a_writer_commits(sqlite_storage, at
         assert len(await reader.watches("main")) == 1
 
 
+async def test_a_transaction_that_writes_nothing_still_proves_that_it_could(tmp_path, sqlite_storage):
+    async with sqlite_storage.writing() as tx:
+        await tx._connection.execute(text("PRAGMA busy_timeout=1"))
+    other = sqlite3.connect(tmp_path / "notifier.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError):
+        async with sqlite_storage.writing():
+            pass
+    other.close()
+    async with sqlite_storage.writing():
+        pass
+
+
 async def test_the_database_stands_as_it_should(sqlite_storage):
     async with sqlite_storage.writing() as tx:
         pragmas = {
