@@ -10,9 +10,11 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import aiosqlite
+
+T = TypeVar("T")
 
 
 class Cursor:
@@ -73,17 +75,29 @@ class Connection(aiosqlite.Connection):
         """Begin a transaction with the next trip."""
         self._is_to_begin = True
 
-    async def trip(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Do some work in the connection's thread."""
-        begin, self._is_to_begin = self._is_to_begin, False
+    async def ask(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return the rows that a statement gives."""
+        return await self.trip(lambda sqlite: sqlite.execute(sql, parameters).fetchall())
 
-        def job() -> None:
-            if begin:
+    async def do(self, steps: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> int:
+        """Execute each statement for each of its parameters; return how many rows the last one changed."""
+
+        def work(sqlite: sqlite3.Connection) -> int:
+            return [sqlite.executemany(sql, parameters).rowcount for sql, parameters in steps][-1]
+
+        return await self.trip(work)
+
+    async def trip(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do some work in the connection's thread, and begin before it what is to begin."""
+        begins, self._is_to_begin = self._is_to_begin, False
+
+        def job() -> T:
+            if begins:
                 self._conn.execute(self._words)
-            work(self._conn)
+            return work(self._conn)
 
         try:
-            await self._execute(job)  # type: ignore[no-untyped-call]
+            return cast(T, await self._execute(job))  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
             self._may_be_at_work = True
             raise

@@ -50,17 +50,19 @@ class _Standing(msgspec.Struct, array_like=True, gc=False):
     sequence: int | None
     body_id: str | None
     has_behind: int
+    last_sequence: int
+    """Of its subscription."""
 
 
 _read_standing = msgspec.json.Decoder(list[_Standing]).decode
 _STANDING = in_one_row(
-    select(*(deliveries.c[name] for name in _Standing.__struct_fields__[:-1]), HAS_BEHIND.label("has_behind"))
+    select(
+        *(deliveries.c[name] for name in _Standing.__struct_fields__[:-2]),
+        HAS_BEHIND.label("has_behind"),
+        subscriptions.c.sequence.label("last_sequence"),
+    )
+    .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
     .where(deliveries.c.id.in_(any_of("ids")))
-    .with_for_update()
-)
-_SEQUENCES = (
-    select(subscriptions.c.id, subscriptions.c.sequence)
-    .where(subscriptions.c.id.in_(bindparam("ids", expanding=True)))
     .with_for_update()
 )
 _KEEP_BODY = (
@@ -140,8 +142,8 @@ class Outcomes(Rows):
             and row.attempts == claim.attempt - 1
             and (row.lease_until is None or row.lease_until <= now)
         ]
-        sequences = await self._number([row for _, row in won])
-        frozen = await self._freeze([claim for claim, row in won if row.body_id is None])
+        sequences, raised = _numbered([row for _, row in won])
+        frozen = _frozen([claim for claim, row in won if row.body_id is None])
         rows = [
             (
                 row.seq,
@@ -153,36 +155,16 @@ class Outcomes(Rows):
             )
             for claim, row in won
         ]
-        await self._connection.execute(_CLAIM, {"rows": as_parameter(rows)})
-        return {DeliveryId(of): sequence for of, sequence in sequences.items()}
-
-    async def _freeze(self, claims: Iterable[Claim]) -> dict[tuple[EventId, bytes], str]:
-        """Keep bodies, each one once; return the id by event and content, from which it is made."""
-        frozen = {
-            (event_id, body): blake2b(f"{event_id}\n".encode() + body, digest_size=16).hexdigest()
-            for event_id, body in {(each.event_id, each.body) for each in claims}
-        }
-        rows = [
+        bodies_kept = [
             {"its_id": body_id, "its_event": event_id, "its_content": body}
             for (event_id, body), body_id in frozen.items()
         ]
-        await self._each_raw(_KEEP_BODY, rows)
-        return frozen
-
-    async def _number(self, rows: Sequence[_Standing]) -> dict[str, int]:
-        """Return each delivery's sequence, taking the next of its subscription at its first attempt."""
-        sequences = {row.id: row.sequence for row in rows if row.sequence is not None}
-        new = sorted((row for row in rows if row.sequence is None), key=_seq)
-        if not new:
-            return sequences
-        asked = await self._connection.execute(
-            _SEQUENCES, {"ids": list({row.subscription_id for row in new})}
+        await self._do(
+            (_RAISE, [{"of": of, "last": sequence} for of, sequence in raised.items()]),
+            (_KEEP_BODY, bodies_kept),
+            (_CLAIM, [{"rows": as_parameter(rows)}]),
         )
-        last: dict[str, int] = {row.id: row.sequence for row in asked}
-        for row in new:
-            sequences[row.id] = last[row.subscription_id] = last[row.subscription_id] + 1
-        await self._each_raw(_RAISE, [{"of": of, "last": sequence} for of, sequence in last.items()])
-        return sequences
+        return {DeliveryId(of): sequence for of, sequence in sequences.items()}
 
     async def record_attempts(
         self,
@@ -200,9 +182,11 @@ class Outcomes(Rows):
             if (row := standing.get(delivery.id)) is not None and _is_ours(row, token, to_ms(now))
         ]
         made = [_attempt_row(record) for record, _, _ in kept if record]
-        await self._connection.execute(_ADD_ATTEMPTS, {"rows": as_parameter(made)})
         ended = [_outcome(delivery, row) for _, delivery, row in kept]
-        await self._connection.execute(_RECORD, {"rows": as_parameter(ended)})
+        await self._do(
+            (_ADD_ATTEMPTS, [{"rows": as_parameter(made)}] if made else []),
+            (_RECORD, [{"rows": as_parameter(ended)}]),
+        )
         touched = {
             (row.subscription_id, row.watch_id)
             for _, _, row in kept
@@ -293,8 +277,26 @@ class Outcomes(Rows):
         return [_attempt(row) for row in await self._connection.execute(made)]
 
     async def _standing(self, ids: Iterable[DeliveryId]) -> dict[str, _Standing]:
-        text = await self._connection.scalar(_STANDING, {"ids": as_parameter(list(ids))})
+        [(text,)] = await self._ask(_STANDING, {"ids": as_parameter(list(ids))})
         return {row.id: row for row in _read_standing(text)}
+
+
+def _frozen(claims: Iterable[Claim]) -> dict[tuple[EventId, bytes], str]:
+    """Return the ids of bodies, each one once, by event and content, from which they are made."""
+    return {
+        (event_id, body): blake2b(f"{event_id}\n".encode() + body, digest_size=16).hexdigest()
+        for event_id, body in {(each.event_id, each.body) for each in claims}
+    }
+
+
+def _numbered(rows: Sequence[_Standing]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return each delivery's sequence, its subscription's next at a first attempt, and how far subscriptions came."""
+    sequences = {row.id: row.sequence for row in rows if row.sequence is not None}
+    last: dict[str, int] = {}
+    for row in sorted((row for row in rows if row.sequence is None), key=_seq):
+        last.setdefault(row.subscription_id, row.last_sequence)
+        sequences[row.id] = last[row.subscription_id] = last[row.subscription_id] + 1
+    return sequences, last
 
 
 def _seq(row: _Standing) -> int:
