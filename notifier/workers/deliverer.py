@@ -120,31 +120,31 @@ class Deliverer:
             await self._receivers.load(tx, self._clock)
 
     async def _turn(self, senders: asyncio.TaskGroup) -> None:
-        """Claim what is due, or sleep until something is."""
+        """Claim what is due, or sleep until something is. Where somebody rang, something most likely is."""
+        was_rung = self._bell.is_set()
         self._bell.clear()
         self._present_edition()
         if self._receivers.is_outdated(self._clock):
             await self._load_receivers()
         now = self._clock.now()
         busy = self._lines.busy() | self._handed.busy | self._receivers.resting(now)
-        wait_s = _LONGEST_SLEEP_S if self._lines.is_full else await self._wait_s(busy)
-        if wait_s > 0:
-            await self._clock.wait(self._bell, wait_s)
-            return
+        if self._lines.is_full or not (was_rung or self._is_more):
+            wait_s = _LONGEST_SLEEP_S if self._lines.is_full else await self._wait_s(busy)
+            if wait_s > 0:
+                await self._clock.wait(self._bell, wait_s)
+                return
         claimed = await self._claim(busy)
         for each in claimed:
             self._lines.put(each)
         self._send_more(len(claimed), senders)
         for rendering in self._handed.begun(self._bell):
             senders.create_task(rendering, name="deliverer:render")
-        if not claimed and self._receivers.resting(self._clock.now()) <= busy:
+        if not claimed and not was_rung and self._receivers.resting(self._clock.now()) <= busy:
             # Due by its column, held back by its lane or its line: whatever ends next will wake us.
             await self._clock.wait(self._bell, 1.0)
 
     async def _wait_s(self, busy: Collection[SubscriptionId]) -> float:
-        """Return how long nothing comes due; after a claim that found plenty it is not worth asking."""
-        if self._is_more:
-            return 0.0
+        """Return how long nothing comes due."""
         async with self._storage.reading() as tx:
             next_at = await tx.next_delivery_at(busy=busy)
         now = self._clock.now()
@@ -276,8 +276,8 @@ class Deliverer:
             return
         self._lines.use_turn(claimed)
         result = await self._attempts.make(claimed, now)
-        if result[3] is not None:
-            self._receivers.attempted(claimed.due, result[3], self._clock.now())
+        if result[3] is not None and self._receivers.attempted(claimed.due, result[3], self._clock):
+            self._bell.set()
         self._recorder.add(result)
         self._lines.sent(claimed, was_accepted=result[2].state is DeliveryState.DELIVERED)
 
@@ -322,7 +322,9 @@ class Deliverer:
                     now=now,
                 )
 
-    def _on_landed(self, result: Made, _written: bool) -> None:
+    def _on_landed(self, result: Made, was_written: bool) -> None:
+        if was_written:
+            self._receivers.recorded()
         if self._lines.landed(result[0]):
             self._bell.set()
 

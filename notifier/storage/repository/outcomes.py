@@ -193,7 +193,8 @@ class Outcomes(Rows):
             if row.has_behind and row.watch_id is not None
         }
         await let_next_go(self._connection, touched, lanes=lanes, now=now)
-        self.woken.deliveries |= bool(kept)
+        # Who has come to an end makes nothing due but those behind it.
+        self.woken.deliveries |= bool(touched) or any(not delivery.state.is_final for _, delivery, _ in kept)
         return {delivery.id for _, delivery, _ in kept}
 
     async def release_claims(self, *, now: datetime) -> int:
