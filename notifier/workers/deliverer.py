@@ -69,6 +69,7 @@ class Deliverer:
         self._handed = handed or HandedBodies({}, Cells(), metrics)
         self._channels = channels
         self._limits = limits
+        self._lease = timedelta(seconds=limits.lease_s)
         self._telling = telling
         self._receivers = Receivers(telling=telling, disable_after_s=limits.disable_after_s)
         self._clock = clock
@@ -160,10 +161,11 @@ class Deliverer:
             found = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
             self._is_more = len(found) == limit
             due = self._lines.strangers(found)
-            await self._close_past(tx, due, now)
-            fitting = [each for each in self._lines.within(due) if not self._is_past(each, now)]
+            past = {each.delivery.id for each in due if self._is_past(each, now)}
+            await self._close(tx, [each for each in due if each.is_lapsed or each.delivery.id in past], now)
+            fitting = [each for each in self._lines.within(due) if each.delivery.id not in past]
             ready = self._handed.ready(fitting)
-            wanted_due = await self._receivers.admit(tx, ready, now=now, until=self._lease_from(now))
+            wanted_due = await self._receivers.admit(tx, ready, now=now, until=now + self._lease)
             bodies = bodies_of(wanted_due, self._channels, self._metrics)
             wanted = [
                 self._hold(each, body, now, token) for each, body in zip(wanted_due, bodies, strict=True)
@@ -188,14 +190,11 @@ class Deliverer:
             if claim.delivery_id in won
         ]
 
-    def _lease_from(self, now: datetime) -> datetime:
-        return now + timedelta(seconds=self._limits.lease_s)
-
     def _is_past(self, due: DueDelivery, now: datetime) -> bool:
         delivery = due.delivery
         return now >= delivery.expires_at or delivery.attempts > len(schedule_of(due, self._limits))
 
-    async def _close_past(self, tx: Transaction, due: Sequence[DueDelivery], now: datetime) -> None:
+    async def _close(self, tx: Transaction, due: Sequence[DueDelivery], now: datetime) -> None:
         """Log attempts that a crash left without an outcome; end what expired or has no attempt left."""
         closed: list[tuple[AttemptRecord | None, Delivery, str | None]] = []
         for each in due:
@@ -237,7 +236,7 @@ class Deliverer:
             event_id=due.logged.event.id,
             attempt=delivery.attempts + 1,
             body=body,
-            lease_until=self._lease_from(now),
+            lease_until=now + self._lease,
             token=token,
         )
         return due, claim

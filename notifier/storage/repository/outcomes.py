@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, case, insert, literal, null, or_, select, update
+from sqlalchemy import Select, bindparam, case, insert, literal, null, or_, select, update
 from sqlalchemy.types import TypeEngine
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
@@ -49,22 +49,22 @@ class _Standing(msgspec.Struct, array_like=True, gc=False):
     token: str | None
     sequence: int | None
     body_id: str | None
-    has_behind: int
-    last_sequence: int
-    """Of its subscription."""
+    beside: int
+    """Before a claim the last sequence of its subscription, after an attempt whether one of its lane is behind it."""
 
 
 _read_standing = msgspec.json.Decoder(list[_Standing]).decode
-_STANDING = in_one_row(
-    select(
-        *(deliveries.c[name] for name in _Standing.__struct_fields__[:-2]),
-        HAS_BEHIND.label("has_behind"),
-        subscriptions.c.sequence.label("last_sequence"),
-    )
-    .join(subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
+_STANDING = (
+    select(*(deliveries.c[name] for name in _Standing.__struct_fields__[:-1]))
     .where(deliveries.c.id.in_(any_of("ids")))
     .with_for_update()
 )
+_BEFORE_CLAIM = in_one_row(
+    _STANDING.add_columns(subscriptions.c.sequence.label("beside")).join(
+        subscriptions, subscriptions.c.id == deliveries.c.subscription_id
+    )
+)
+_AFTER_ATTEMPT = in_one_row(_STANDING.add_columns(HAS_BEHIND.label("beside")))
 _KEEP_BODY = (
     insert(bodies)
     .values(id=bindparam("its_id"), event_id=bindparam("its_event"), content=bindparam("its_content"))
@@ -132,7 +132,7 @@ class Outcomes(Rows):
     async def claim(self, claims: Sequence[Claim]) -> dict[DeliveryId, int]:
         if not claims:
             return {}
-        standing = await self._standing(claim.delivery_id for claim in claims)
+        standing = await self._standing(_BEFORE_CLAIM, (claim.delivery_id for claim in claims))
         now = to_ms(self._clock.now())
         won = [
             (claim, row)
@@ -175,7 +175,7 @@ class Outcomes(Rows):
     ) -> set[DeliveryId]:
         if not records:
             return set()
-        standing = await self._standing(delivery.id for _, delivery, _ in records)
+        standing = await self._standing(_AFTER_ATTEMPT, (delivery.id for _, delivery, _ in records))
         kept = [
             (record, delivery, row)
             for record, delivery, token in records
@@ -190,7 +190,7 @@ class Outcomes(Rows):
         touched = {
             (row.subscription_id, row.watch_id)
             for _, _, row in kept
-            if row.has_behind and row.watch_id is not None
+            if row.beside and row.watch_id is not None
         }
         await let_next_go(self._connection, touched, lanes=lanes, now=now)
         # Who has come to an end makes nothing due but those behind it.
@@ -277,8 +277,8 @@ class Outcomes(Rows):
         made = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.seq)
         return [_attempt(row) for row in await self._connection.execute(made)]
 
-    async def _standing(self, ids: Iterable[DeliveryId]) -> dict[str, _Standing]:
-        [(text,)] = await self._ask(_STANDING, {"ids": as_parameter(list(ids))})
+    async def _standing(self, asked: Select[Any], ids: Iterable[DeliveryId]) -> dict[str, _Standing]:
+        [(text,)] = await self._ask(asked, {"ids": as_parameter(list(ids))})
         return {row.id: row for row in _read_standing(text)}
 
 
@@ -295,7 +295,7 @@ def _numbered(rows: Sequence[_Standing]) -> tuple[dict[str, int], dict[str, int]
     sequences = {row.id: row.sequence for row in rows if row.sequence is not None}
     last: dict[str, int] = {}
     for row in sorted((row for row in rows if row.sequence is None), key=_seq):
-        last.setdefault(row.subscription_id, row.last_sequence)
+        last.setdefault(row.subscription_id, row.beside)
         sequences[row.id] = last[row.subscription_id] = last[row.subscription_id] + 1
     return sequences, last
 
