@@ -10,10 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from notifier.domain.event import Event, EventId
 from notifier.domain.instant import to_ms
 from notifier.domain.order import OrderKey
-from notifier.domain.snapshot import Snapshot
 from notifier.errors import Conflict, NotFound
 from notifier.storage.records import LoggedEvent
 from notifier.storage.repository.base import AnyRow, Rows
+from notifier.storage.repository.looks import read_snapshot
 from notifier.storage.tables import Whole, accounts, counters, events, snapshots
 
 LOGGED = select(
@@ -39,7 +39,7 @@ def read_logged(document: str, sequence: int, watch_id: int | None, snapshot: st
         event=_read_event(document),
         sequence=sequence,
         watch_id=watch_id,
-        snapshot=None if snapshot is None else _read_snapshot(snapshot),
+        snapshot=None if snapshot is None else read_snapshot(snapshot),
     )
 
 
@@ -105,7 +105,6 @@ _RAISE = (
     .returning(accounts.c.sequence)
 )
 _read_event = msgspec.json.Decoder(Event).decode
-_read_snapshot = msgspec.json.Decoder(Snapshot).decode
 _encode_event = msgspec.json.Encoder(order="deterministic").encode
 
 
