@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
-from bench.deliveries import bare_post, deliver, prompt
+from bench.deliveries import bare_post, deliver
 from bench.ground import Figures
 from bench.isolation import isolation
 from bench.polls import bare_get, idle, polls
+from bench.promptness import prompt
 
 CASES: dict[str, Callable[[int], Awaitable[Figures]]] = {
     "get": bare_get,
@@ -15,6 +16,7 @@ CASES: dict[str, Callable[[int], Awaitable[Figures]]] = {
     "deliver": deliver,
     "prompt": prompt,
     "isolation-well": isolation(are_some_bad=False),
+    "isolation-again": isolation(are_some_bad=False),
     "isolation-bad": isolation(are_some_bad=True),
     "idle": idle,
 }

@@ -1,28 +1,16 @@
-"""Deliveries: bare POSTs, a backlog brought home, and how soon the first attempt begins."""
+"""Deliveries: bare POSTs, and a backlog brought home."""
 
 import asyncio
 import time
-from collections.abc import Sequence
 
 import aiohttp
 
-from bench.ground import CONCURRENCY, WARM_S, Figures, lateness, opened_storage, rate, rss_mb
-from bench.owing import (
-    deliverer_of,
-    delivering,
-    noted,
-    owe_backlog,
-    pace_of,
-    see_orders,
-    subscribe,
-    tell_steadily,
-)
+from bench.ground import CONCURRENCY, Figures, opened_storage, rate, rss_mb
+from bench.owing import deliverer_of, delivering, owe_backlog, subscribe
 from bench.watches import make_watches
-from notifier.storage.contract import Storage
 
 _DELIVERIES, _SUBSCRIPTIONS = 24_000, 12
 _EGRESS_HEADERS = {"User-Agent": "notifier/0.1.0", "Accept-Encoding": "identity"}
-_EVENTS_PER_S, _LASTING_S = 200, 10.0
 
 
 async def bare_post(port: int) -> Figures:
@@ -55,7 +43,9 @@ async def deliver(port: int) -> Figures:
     """Bring a backlog home: claim, render, sign, POST, record."""
     async with opened_storage() as (storage, path):
         await make_watches(storage, path, port, 1)
-        await _subscribe(storage, port, ["bench"] * _SUBSCRIPTIONS)
+        async with storage.writing() as tx:
+            for number in range(_SUBSCRIPTIONS):
+                await subscribe(tx, str(number), f"http://127.0.0.1:{port}/hook/{number}")
         await owe_backlog(storage, _DELIVERIES // _SUBSCRIPTIONS)
         deliverer, doors = deliverer_of(storage)
         began, cpu = time.perf_counter(), time.process_time()
@@ -72,24 +62,3 @@ async def deliver(port: int) -> Figures:
         async with storage.reading() as tx:
             assert (await tx.counts())["deliveries.delivered"] == _DELIVERIES
         return {"rate": _DELIVERIES / lasted, "cpu_us": burnt / _DELIVERIES * 1e6, "rss_mb": rss_mb()}
-
-
-async def _subscribe(storage: Storage, port: int, accounts: Sequence[str]) -> None:
-    async with storage.writing() as tx:
-        for number, account in enumerate(accounts):
-            await subscribe(tx, str(number), f"http://127.0.0.1:{port}/hook/{number}", account=account)
-
-
-async def prompt(port: int) -> Figures:
-    """Tell steadily, each event to one subscription, and say how long after its commit its first attempt begins."""
-    accounts = [f"shop{number}" for number in range(_SUBSCRIPTIONS)]
-    async with opened_storage() as (storage, path):
-        await make_watches(storage, path, port, 1)
-        await _subscribe(storage, port, accounts)
-        orders = await see_orders(storage, accounts, int(_EVENTS_PER_S * (WARM_S + _LASTING_S)))
-        deliverer, doors = deliverer_of(storage)
-        begun, _ = noted(doors)
-        async with delivering(deliverer, doors):
-            committed = await tell_steadily(storage, orders, per_s=_EVENTS_PER_S)
-            await asyncio.sleep(WARM_S)
-    return lateness(begun[event_id] - at for event_id, at in committed.items()) | pace_of(committed)

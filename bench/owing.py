@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple
@@ -59,17 +59,19 @@ async def delivering(deliverer: Deliverer, doors: Mapping[str, Channel]) -> Asyn
         await task
 
 
-def noted(doors: Mapping[str, Channel]) -> tuple[dict[str, float], dict[str, float]]:
-    """Have callbacks noted: when the first attempt at each event began, and when one was accepted."""
-    begun: dict[str, float] = {}
-    accepted: dict[str, float] = {}
+def noted(
+    doors: Mapping[str, Channel], *, of: Callable[[Parcel], str | None] = lambda parcel: parcel.event_id
+) -> tuple[dict[str | None, float], dict[str | None, float]]:
+    """Have callbacks noted: when the first attempt at each event (or order) began, and when one was accepted."""
+    begun: dict[str | None, float] = {}
+    accepted: dict[str | None, float] = {}
     send = doors["webhook"].send
 
     async def noting(parcel: Parcel) -> Outcome:
-        begun.setdefault(parcel.event_id, time.perf_counter())
+        begun.setdefault(of(parcel), time.perf_counter())
         outcome = await send(parcel)
         if outcome.verdict is Verdict.ACCEPTED:
-            accepted[parcel.event_id] = time.perf_counter()
+            accepted[of(parcel)] = time.perf_counter()
         return outcome
 
     doors["webhook"].send = noting  # type: ignore[method-assign]
@@ -77,7 +79,13 @@ def noted(doors: Mapping[str, Channel]) -> tuple[dict[str, float], dict[str, flo
 
 
 async def subscribe(
-    tx: Transaction, name: str, target: str, *, account: str = "bench", events: str = "order.*"
+    tx: Transaction,
+    name: str,
+    target: str,
+    *,
+    account: str = "bench",
+    events: str = "order.*",
+    tags: tuple[str, ...] = (),
 ) -> None:
     subscription = Subscription(
         id=SubscriptionId(f"sub_{name}"),
@@ -86,6 +94,7 @@ async def subscribe(
         channel="webhook",
         target=target,
         events=(events,),
+        tags=tags,
     )
     secrets = SubscriptionSecrets(
         target=Secret(target), signing=(Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),)
@@ -178,7 +187,7 @@ async def tell_steadily(storage: Storage, orders: Sequence[Order], *, per_s: flo
     return committed
 
 
-def pace_of(committed: Mapping[EventId, float]) -> Figures:
+def pace_of(committed: Mapping[str, float]) -> Figures:
     """Return how many events a second were told indeed."""
     first, *_, last = committed.values()
     return {"events_per_s": (len(committed) - 1) / (last - first)}

@@ -1,16 +1,20 @@
 """SQLite's connection in its thread, asked once per statement.
 
 The driver's own cursor goes to the thread and back to be made, to execute, to fetch and to be closed. Each of these
-trips costs more than most of our statements, so this one does all four in one.
+trips costs more than most of our statements, so this one does all four in one. A transaction begins on the trip of
+its first statement; what ends without having changed anything ends here, without a trip.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import aiosqlite
+
+T = TypeVar("T")
 
 
 class Cursor:
@@ -55,18 +59,73 @@ class Cursor:
 class Connection(aiosqlite.Connection):
     """The driver's connection, with cursors of one trip per statement."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connect: Callable[[], sqlite3.Connection], *, read_only: bool) -> None:
         super().__init__(connect, iter_chunk_size=64)
         self._thread.daemon = True  # a process that must die does not wait for it
+        self._is_read_only = read_only
+        # A deferred BEGIN that reads and then writes fails at once, whatever the busy timeout.
+        self._words = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+        self._is_to_begin = False
+        self._may_be_at_work = False
 
     def cursor(self) -> Cursor:  # type: ignore[override]  # the layer above enters it, as it would the driver's own
         return Cursor(self)
 
-    async def trip(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Do some work in the connection's thread."""
-        await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+    def begin(self) -> None:
+        """Begin a transaction with the next trip."""
+        self._is_to_begin = True
+
+    async def ask(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return the rows that a statement gives."""
+        return await self.trip(lambda sqlite: sqlite.execute(sql, parameters).fetchall())
+
+    async def do(self, steps: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> int:
+        """Execute each statement for each of its parameters; return how many rows the last one changed."""
+
+        def work(sqlite: sqlite3.Connection) -> int:
+            return [sqlite.executemany(sql, parameters).rowcount for sql, parameters in steps][-1]
+
+        return await self.trip(work)
+
+    async def trip(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do some work in the connection's thread, and begin before it what is to begin."""
+        begins, self._is_to_begin = self._is_to_begin, False
+
+        def job() -> T:
+            if begins:
+                self._conn.execute(self._words)
+            return work(self._conn)
+
+        try:
+            return cast(T, await self._execute(job))  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            self._may_be_at_work = True
+            raise
+
+    async def commit(self) -> None:
+        """Commit. A writer's first proves, if no statement did, that the database can be written to."""
+        if self._is_read_only:
+            await self.rollback()
+        elif self._is_to_begin or self._is_open:
+            await self.trip(sqlite3.Connection.commit)
+
+    async def rollback(self) -> None:
+        """Undo what has begun, if anything has."""
+        self._is_to_begin = False
+        if self._is_read_only and not self._may_be_at_work:
+            self._conn.rollback()  # nothing that would wait for a disk
+        elif self._is_open:
+            await self.trip(sqlite3.Connection.rollback)
+            self._may_be_at_work = False
+
+    @property
+    def _is_open(self) -> bool:
+        return self._may_be_at_work or self._conn.in_transaction
 
 
-def opened(path: Path, *, busy_timeout_s: float) -> Connection:
+def opened(path: Path, *, busy_timeout_s: float, read_only: bool) -> Connection:
     """Return a connection to be awaited; transactions begin and end by our own words alone."""
-    return Connection(partial(sqlite3.connect, path, timeout=busy_timeout_s, isolation_level=None))
+    connect = partial(
+        sqlite3.connect, path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
+    )
+    return Connection(connect, read_only=read_only)

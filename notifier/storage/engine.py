@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from notifier.clock import Clock
 from notifier.config.secret import Secret
@@ -59,6 +59,8 @@ class SqlStorage:
         self._clock = clock
         # The pool's own queue times out and forgets waiters whose connection failed to open; these do neither.
         self._doors = (asyncio.Semaphore(1), asyncio.Semaphore(_READERS))
+        # Whoever gives one back to the pool pays as much as for a statement or two.
+        self._idle: tuple[list[AsyncConnection], list[AsyncConnection]] = ([], [])
         self._signals = Signals()
         self._is_writable = True
 
@@ -91,7 +93,7 @@ class SqlStorage:
     async def _transaction(self, door: int) -> AsyncIterator[Repository]:
         repository: Repository | None = None
         try:
-            async with self._doors[door], self._engines[door].begin() as connection:
+            async with self._doors[door], self._begun(door) as connection:
                 repository = Repository(connection, vault=self._vault, clock=self._clock)
                 yield repository
         except IntegrityError as error:
@@ -105,6 +107,18 @@ class SqlStorage:
             if repository is not None:
                 self._wake(repository)
 
+    @asynccontextmanager
+    async def _begun(self, door: int) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction on a connection that stays for the next one, unless something went wrong in it."""
+        idle = self._idle[door]
+        async with AsyncExitStack() as stack:
+            connection = idle.pop() if idle else await self._engines[door].connect()
+            stack.push_async_exit(connection.__aexit__)
+            async with connection.begin():
+                yield connection
+            stack.pop_all()
+            idle.append(connection)
+
     def _wake(self, repository: Repository) -> None:
         if repository.woken.looks:
             self._signals.looks.ring()
@@ -115,6 +129,8 @@ class SqlStorage:
 
     async def close(self) -> None:
         """Close every connection and give the lock back."""
+        for connection in (*self._idle[0], *self._idle[1]):
+            await connection.close()
         for engine in self._engines:
             await engine.dispose()
         self._lock.release()
@@ -251,17 +267,15 @@ def _engine(path: Path, *, read_only: bool) -> AsyncEngine:
         pool_size=_READERS if read_only else 1,
         max_overflow=0,
         hide_parameters=True,
-        async_creator=partial(opened, path, busy_timeout_s=_BUSY_TIMEOUT_S),
+        async_creator=partial(opened, path, busy_timeout_s=_BUSY_TIMEOUT_S, read_only=read_only),
     )
     own = "query_only=ON" if read_only else f"cache_size=-{_WRITER_CACHE_KIB}"
-    # A deferred BEGIN that reads and then writes fails at once, whatever the busy timeout.
-    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
     def prepare(connection: Any, _: Any) -> None:
         _run(connection, [f"PRAGMA {pragma}" for pragma in (*_PRAGMAS, own)])
 
     def start(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        connection.connection.driver_connection.begin()
 
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", start)

@@ -69,6 +69,7 @@ class Deliverer:
         self._handed = handed or HandedBodies({}, Cells(), metrics)
         self._channels = channels
         self._limits = limits
+        self._lease = timedelta(seconds=limits.lease_s)
         self._telling = telling
         self._receivers = Receivers(telling=telling, disable_after_s=limits.disable_after_s)
         self._clock = clock
@@ -120,31 +121,31 @@ class Deliverer:
             await self._receivers.load(tx, self._clock)
 
     async def _turn(self, senders: asyncio.TaskGroup) -> None:
-        """Claim what is due, or sleep until something is."""
+        """Claim what is due, or sleep until something is. Where somebody rang, something most likely is."""
+        was_rung = self._bell.is_set()
         self._bell.clear()
         self._present_edition()
         if self._receivers.is_outdated(self._clock):
             await self._load_receivers()
         now = self._clock.now()
         busy = self._lines.busy() | self._handed.busy | self._receivers.resting(now)
-        wait_s = _LONGEST_SLEEP_S if self._lines.is_full else await self._wait_s(busy)
-        if wait_s > 0:
-            await self._clock.wait(self._bell, wait_s)
-            return
+        if self._lines.is_full or not (was_rung or self._is_more):
+            wait_s = _LONGEST_SLEEP_S if self._lines.is_full else await self._wait_s(busy)
+            if wait_s > 0:
+                await self._clock.wait(self._bell, wait_s)
+                return
         claimed = await self._claim(busy)
         for each in claimed:
             self._lines.put(each)
         self._send_more(len(claimed), senders)
         for rendering in self._handed.begun(self._bell):
             senders.create_task(rendering, name="deliverer:render")
-        if not claimed and self._receivers.resting(self._clock.now()) <= busy:
+        if not claimed and not was_rung and self._receivers.resting(self._clock.now()) <= busy:
             # Due by its column, held back by its lane or its line: whatever ends next will wake us.
             await self._clock.wait(self._bell, 1.0)
 
     async def _wait_s(self, busy: Collection[SubscriptionId]) -> float:
-        """Return how long nothing comes due; after a claim that found plenty it is not worth asking."""
-        if self._is_more:
-            return 0.0
+        """Return how long nothing comes due."""
         async with self._storage.reading() as tx:
             next_at = await tx.next_delivery_at(busy=busy)
         now = self._clock.now()
@@ -160,10 +161,11 @@ class Deliverer:
             found = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
             self._is_more = len(found) == limit
             due = self._lines.strangers(found)
-            await self._close_past(tx, due, now)
-            fitting = [each for each in self._lines.within(due) if not self._is_past(each, now)]
+            past = {each.delivery.id for each in due if self._is_past(each, now)}
+            await self._close(tx, [each for each in due if each.is_lapsed or each.delivery.id in past], now)
+            fitting = [each for each in self._lines.within(due) if each.delivery.id not in past]
             ready = self._handed.ready(fitting)
-            wanted_due = await self._receivers.admit(tx, ready, now=now, until=self._lease_from(now))
+            wanted_due = await self._receivers.admit(tx, ready, now=now, until=now + self._lease)
             bodies = bodies_of(wanted_due, self._channels, self._metrics)
             wanted = [
                 self._hold(each, body, now, token) for each, body in zip(wanted_due, bodies, strict=True)
@@ -188,14 +190,11 @@ class Deliverer:
             if claim.delivery_id in won
         ]
 
-    def _lease_from(self, now: datetime) -> datetime:
-        return now + timedelta(seconds=self._limits.lease_s)
-
     def _is_past(self, due: DueDelivery, now: datetime) -> bool:
         delivery = due.delivery
         return now >= delivery.expires_at or delivery.attempts > len(schedule_of(due, self._limits))
 
-    async def _close_past(self, tx: Transaction, due: Sequence[DueDelivery], now: datetime) -> None:
+    async def _close(self, tx: Transaction, due: Sequence[DueDelivery], now: datetime) -> None:
         """Log attempts that a crash left without an outcome; end what expired or has no attempt left."""
         closed: list[tuple[AttemptRecord | None, Delivery, str | None]] = []
         for each in due:
@@ -237,7 +236,7 @@ class Deliverer:
             event_id=due.logged.event.id,
             attempt=delivery.attempts + 1,
             body=body,
-            lease_until=self._lease_from(now),
+            lease_until=now + self._lease,
             token=token,
         )
         return due, claim
@@ -276,8 +275,8 @@ class Deliverer:
             return
         self._lines.use_turn(claimed)
         result = await self._attempts.make(claimed, now)
-        if result[3] is not None:
-            self._receivers.attempted(claimed.due, result[3], self._clock.now())
+        if result[3] is not None and self._receivers.attempted(claimed.due, result[3], self._clock):
+            self._bell.set()
         self._recorder.add(result)
         self._lines.sent(claimed, was_accepted=result[2].state is DeliveryState.DELIVERED)
 
@@ -322,7 +321,9 @@ class Deliverer:
                     now=now,
                 )
 
-    def _on_landed(self, result: Made, _written: bool) -> None:
+    def _on_landed(self, result: Made, was_written: bool) -> None:
+        if was_written:
+            self._receivers.recorded()
         if self._lines.landed(result[0]):
             self._bell.set()
 

@@ -98,6 +98,7 @@ class Lines:
 
     def __init__(self, limits: DeliveryLimits, clock: Clock) -> None:
         self._limits = limits
+        self._senders, self._line_length = limits.senders, limits.line_length
         self._clock = clock
         self._longest = timedelta(seconds=limits.longest_attempt_s)
         self._lines: dict[SubscriptionId, Line] = {}
@@ -162,7 +163,7 @@ class Lines:
         line = self._lines[key]
         line.sending -= 1
         if was_accepted is not None:
-            width = min(line.width * 2, self._limits.senders) if was_accepted else 1
+            width = min(line.width * 2, self._senders) if was_accepted else 1
             if width != line.width:
                 line.width = self._widths[key] = width
         self._offer(line)
@@ -212,7 +213,7 @@ class Lines:
     def room(self) -> int:
         """Return how many may be claimed: what lines that are not busy have room for, or one empty line's worth."""
         left = [line.length - line.outstanding for line in self._lines.values() if not self._is_busy(line)]
-        return min(max(sum(left), self._limits.line_length), self._left)
+        return min(max(sum(left), self._line_length), self._left)
 
     def strangers(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
         """Leave out what is in our hands: its lease ran out while the database took no outcome."""
@@ -253,7 +254,7 @@ class Lines:
 
     def _new_line(self, subscription: Subscription) -> Line:
         """Return an empty line: of a slow one no longer than what goes in a minute, or it is never free."""
-        longest, rate = self._limits.line_length, subscription.rate_per_s
+        longest, rate = self._line_length, subscription.rate_per_s
         if rate is not None:
             longest = min(longest, max(1, int(rate * _RATED_AHEAD_S)))
         return Line(longest, self._widths.get(subscription.id, 1))

@@ -47,6 +47,7 @@ class Receivers:
         self._asked_for: dict[str, tuple[DeliveryId, TargetHealth]] = {}
         self._stored: set[str] = set()
         self._unsaved: set[str] = set()
+        self._forgotten: set[str] = set()
         self._wall_ahead_s = 0.0
         self._was_edited = False
 
@@ -117,15 +118,21 @@ class Receivers:
         key = _target(due)
         return not self._targets.get(key, WELL).rests(now) or self._tries.get(key) == due.delivery.id
 
-    def attempted(self, due: DueDelivery, outcome: Outcome, now: datetime) -> None:
+    def attempted(self, due: DueDelivery, outcome: Outcome, clock: Clock) -> bool:
         """Take an attempt into account at once, before it is recorded: the next is about to go.
 
-        Of its target alone: the subscription may have been given another one meanwhile.
+        Of its target alone: the subscription may have been given another one meanwhile. Returns whether a target that
+        rested need not any more.
         """
         if outcome.verdict is Verdict.ACCEPTED and not self._targets:
-            return
-        key = _target(due)
-        self._set(due, key, target_after(self._targets.get(key, WELL), outcome, now=now))
+            return False
+        key, now = _target(due), clock.now()
+        before = self._targets.get(key, WELL)
+        after = target_after(before, outcome, now=now)
+        if after == before == WELL:
+            return False
+        self._set(due, key, after)
+        return before.rests(now) and not after.rests(now)
 
     def given_back(self, due: DueDelivery, now: datetime) -> None:
         """Let another try a target whose try was not made."""
@@ -151,6 +158,7 @@ class Receivers:
 
         How subscriptions stood is read, not remembered: this transaction may fail, and edits wipe the slate.
         """
+        self._forgotten.clear()
         if self._unsaved or self._stored:
             for key in {_target(due) for due, _ in attempts} & (self._unsaved | self._stored):
                 await self._save(tx, key)
@@ -168,10 +176,18 @@ class Receivers:
                 await self._note_listener(tx, listeners, due, outcome, now)
 
     async def _save(self, tx: Transaction, key: str) -> None:
-        await tx.save_target(key, self._targets.get(key, WELL))
+        health = self._targets.get(key, WELL)
+        await tx.save_target(key, health)
         # Also where it is well: this transaction may fail, and then the row is to be taken away by the next.
         self._stored.add(key)
         self._unsaved.discard(key)
+        if health == WELL:
+            self._forgotten.add(key)
+
+    def recorded(self) -> None:
+        """Note that what `record` wrote last is committed: who is well has no row any more."""
+        self._stored -= self._forgotten
+        self._forgotten.clear()
 
     async def _note_listener(
         self,

@@ -68,6 +68,19 @@ async def test_a_reader_sees_one_state_while_a_writer_commits(sqlite_storage, at
         assert len(await reader.watches("main")) == 1
 
 
+async def test_a_transaction_that_writes_nothing_still_proves_that_it_could(tmp_path, sqlite_storage):
+    async with sqlite_storage.writing() as tx:
+        await tx._connection.execute(text("PRAGMA busy_timeout=1"))
+    other = sqlite3.connect(tmp_path / "notifier.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError):
+        async with sqlite_storage.writing():
+            pass
+    other.close()
+    async with sqlite_storage.writing():
+        pass
+
+
 async def test_the_database_stands_as_it_should(sqlite_storage):
     async with sqlite_storage.writing() as tx:
         pragmas = {
@@ -88,19 +101,23 @@ async def plans_of(storage):
     """Collect, by statement, the plans of all that runs meanwhile, with the very parameters it ran with."""
     ran, plans = {}, {}
 
-    def remember(_, __, statement, parameters, ___, many):
-        ran.setdefault(statement, parameters[0] if many else parameters)
+    def watch(connection, trace=ran.setdefault):
+        connection.connection.driver_connection._conn.set_trace_callback(trace)
+
+    def leave(connection):
+        watch(connection, None)
 
     for engine in storage._engines:
-        event.listen(engine.sync_engine, "before_cursor_execute", remember)
+        event.listen(engine.sync_engine, "begin", watch)
     yield plans
     for engine in storage._engines:
-        event.remove(engine.sync_engine, "before_cursor_execute", remember)
+        event.remove(engine.sync_engine, "begin", watch)
+        event.listen(engine.sync_engine, "begin", leave)
     async with storage.reading() as tx:
-        for statement, parameters in ran.items():
+        for statement in list(ran):
             if statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
-                rows = await tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                plans[statement] = [row[3] for row in rows]
+                driver = (await tx._connection.get_raw_connection()).driver_connection
+                plans[statement] = [row[3] for row in await driver.ask(f"EXPLAIN QUERY PLAN {statement}", ())]
 
 
 def plan_with(plans, *words):

@@ -106,6 +106,9 @@ async def test_the_status_page_is_not_open_to_guests_of_a_proxy_or_another_name(
 
 async def test_a_database_that_reads_and_does_not_write_is_not_ready_until_it_writes_again(api, storage):
     async def allow(word):
+        for idle in storage._idle[0]:
+            await idle.close()
+        storage._idle[0].clear()
         async with storage._engines[0].connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
             await driver.execute(f"PRAGMA query_only={word}")

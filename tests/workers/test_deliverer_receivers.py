@@ -9,8 +9,10 @@ import pytest
 from notifier.app.crew import telling_of
 from notifier.config.model import Config
 from notifier.domain.delivery import Outcome, Reason, Verdict
+from notifier.domain.health import WELL
 from notifier.domain.subscription import OPERATORS, SubscriptionState
 from notifier.errors import StorageError
+from notifier.storage.repository.receivers import Receivers
 from notifier.storage.waking import wake
 from notifier.workers.janitor import Janitor
 from support.fakes import UNAVAILABLE
@@ -143,6 +145,49 @@ async def test_others_go_on_while_one_target_rests(house):
         await _charged(house, "OW99")
         await house.quiet()
     assert [p.subscription_id for p in house.channel.parcels[5:]] == ["sub_well"]
+
+
+async def test_while_one_target_rests_those_that_are_well_are_not_written_down(house, monkeypatch):
+    written = []
+    save = Receivers.save_target
+
+    async def noted(self, target_id, health):
+        written.append(target_id)
+        await save(self, target_id, health)
+
+    monkeypatch.setattr(Receivers, "save_target", noted)
+    await house.subscribe("order.*", name="dead")
+    await _charged(house, *[f"OW{n}" for n in range(8)])
+    house.channel.outcomes.extend([DOWN] * 5)
+    async with house.running(house.deliverer(schedule=LONG)):
+        await house.pass_time(1)
+        assert len(set(written)) == 1
+        written.clear()
+        await house.subscribe("order.*", name="well")
+        await _charged(house, "OW99")
+        await house.quiet()
+        assert house.channel.parcels[-1].subscription_id == "sub_well"
+        assert written == []
+
+
+async def test_who_is_well_again_is_written_down_once(house, monkeypatch):
+    written = []
+    save = Receivers.save_target
+
+    async def noted(self, target_id, health):
+        written.append(health)
+        await save(self, target_id, health)
+
+    monkeypatch.setattr(Receivers, "save_target", noted)
+    await _owed(house, 1)
+    house.channel.outcomes.append(DOWN)
+    async with house.running(house.deliverer()):
+        await house.pass_time(10)
+        assert [health == WELL for health in written] == [False, True]
+        await _charged(house, "OW98", "OW99")
+        await house.quiet()
+        assert len(house.channel.parcels) == 4
+    assert len(written) == 2
 
 
 async def test_subscriptions_of_one_target_rest_together(house):

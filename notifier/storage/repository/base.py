@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, Row, Select, Table, Update, select
+from sqlalchemy import Row, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.clock import Clock
+from notifier.storage.repository.direct import Statement, Values, ask, do
 from notifier.storage.tables import accounts
 from notifier.storage.vault import Vault
 
@@ -27,15 +27,6 @@ class Woken:
     def clear(self) -> None:
         """Forget it all: nothing was committed."""
         self.looks = self.deliveries = self.subscriptions = False
-
-
-@lru_cache(maxsize=32)
-def driver_form(
-    statement: Insert | Update | Select[Any], dialect: Dialect
-) -> tuple[str, tuple[str, ...], dict[str, Any]]:
-    """Return a hot statement as the driver takes it: text, names of its places, constants among them."""
-    compiled = statement.compile(dialect=dialect)
-    return compiled.string, tuple(compiled.positiontup or ()), dict(compiled.params)
 
 
 class Rows:
@@ -68,14 +59,8 @@ class Rows:
         if rows:
             await self._connection.execute(statement, list(rows))
 
-    async def _each_raw(self, statement: Insert | Update, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Do as `_each` does with values that are the driver's own: numbers for instants, text for words.
+    async def _ask(self, statement: Statement, values: Values) -> list[tuple[Any, ...]]:
+        return await ask(self._connection, statement, values)
 
-        For the hot statements: a type's own conversion, value by value, costs more than SQLite itself.
-        """
-        if rows:
-            text, places, constants = driver_form(statement, self._connection.dialect)
-            tuples = [
-                tuple([each[place] for place in places]) for each in ({**constants, **row} for row in rows)
-            ]
-            await self._connection.exec_driver_sql(text, tuples)
+    async def _do(self, *steps: tuple[Statement, Sequence[Values]]) -> int:
+        return await do(self._connection, *steps)

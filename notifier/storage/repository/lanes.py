@@ -26,9 +26,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.domain.delivery import DeliveryId, DeliveryState, Reason
 from notifier.domain.event import EventId
-from notifier.domain.instant import seconds
+from notifier.domain.instant import seconds, to_ms
 from notifier.domain.subscription import Ordering
 from notifier.storage.records import Lanes
+from notifier.storage.repository.direct import Statement, Values
+from notifier.storage.repository.setwise import any_of, as_parameter
 from notifier.storage.tables import Instant, Whole, deliveries, subscriptions
 
 # Written out: bound lists cannot be executed for many rows at once, and the index speaks of these very words.
@@ -78,6 +80,11 @@ def lane_parameters(lanes: Lanes, now: datetime) -> dict[str, Any]:
     }
 
 
+def raw(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as the driver takes them: numbers for instants."""
+    return {name: to_ms(each) if isinstance(each, datetime) else each for name, each in values.items()}
+
+
 _later = deliveries.alias("later")
 HAS_BEHIND = exists().where(
     _later.c.subscription_id == deliveries.c.subscription_id,
@@ -98,7 +105,7 @@ _hint = case((or_(_ordering == Ordering.STRICT, _lapses > _expires), _expires), 
 _free = and_(OWED, deliveries.c.state == DeliveryState.PENDING, deliveries.c.lease_until.is_(None))
 _WAIT = (
     update(deliveries)
-    .where(deliveries.c.id.in_(bindparam("new_ids", expanding=True)), _free, BLOCKED)
+    .where(deliveries.c.id.in_(any_of("new_ids")), _free, BLOCKED)
     .values(reason=Reason.BEHIND, due_at=_hint)
 )
 _WAIT_AGAIN = (
@@ -139,12 +146,12 @@ _AHEAD = (
 )
 
 
-async def wait_in_lane(
-    connection: AsyncConnection, new_ids: Collection[DeliveryId], *, lanes: Lanes, now: datetime
-) -> None:
-    """Put new deliveries behind the earlier ones of their lanes."""
-    parameters = lane_parameters(lanes, now) | {"new_ids": list(new_ids), "hold_ms": int(lanes.hold_s * 1000)}
-    await connection.execute(_WAIT, parameters)
+def waiting(
+    new_ids: Collection[DeliveryId], *, lanes: Lanes, now: datetime
+) -> tuple[Statement, list[Values]]:
+    """Return the step that puts new deliveries behind the earlier ones of their lanes."""
+    own = {"new_ids": as_parameter(list(new_ids)), "hold_ms": int(lanes.hold_s * 1000)}
+    return _WAIT, [raw(lane_parameters(lanes, now)) | own]
 
 
 async def let_next_go(

@@ -1,17 +1,20 @@
 """The log of events, in the sequence of each account."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
-from sqlalchemy import insert, select
+import msgspec
+from sqlalchemy import bindparam, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
 from notifier.domain.event import Event, EventId
+from notifier.domain.instant import to_ms
 from notifier.domain.order import OrderKey
 from notifier.errors import Conflict, NotFound
 from notifier.storage.records import LoggedEvent
 from notifier.storage.repository.base import AnyRow, Rows
-from notifier.storage.tables import accounts, counters, events, snapshots
+from notifier.storage.repository.looks import read_snapshot
+from notifier.storage.tables import Whole, accounts, counters, events, snapshots
 
 LOGGED = select(
     events.c.document, events.c.sequence, events.c.watch_id, snapshots.c.document.label("snapshot")
@@ -30,11 +33,20 @@ def logged_event(row: AnyRow) -> LoggedEvent:
     )
 
 
+def read_logged(document: str, sequence: int, watch_id: int | None, snapshot: str | None) -> LoggedEvent:
+    """Read an event from such a row as the driver gives it."""
+    return LoggedEvent(
+        event=_read_event(document),
+        sequence=sequence,
+        watch_id=watch_id,
+        snapshot=None if snapshot is None else read_snapshot(snapshot),
+    )
+
+
 class Events(Rows):
     async def next_sequences(self, account: str, count: int) -> range:
-        row = {"name": account, "sequence": count}
-        raised = await self._upsert(accounts, row, {"sequence": accounts.c.sequence + count})
-        return range(raised.sequence - count + 1, raised.sequence + 1)
+        [(last,)] = await self._ask(_RAISE, {"account": account, "count": count})
+        return range(last - count + 1, last + 1)
 
     async def raise_counter(self, account: str, subject: str, subject_id: str) -> int:
         row = {"account": account, "subject": subject, "subject_id": subject_id, "value": 1}
@@ -50,11 +62,11 @@ class Events(Rows):
         owed: Mapping[EventId, int] | None = None,
     ) -> None:
         rows = [
-            _row(event, sequence, watch_id) | {"owed": None if owed is None else owed[event.id]}
+            _row(event, sequence, watch_id, None if owed is None else owed[event.id])
             for event, sequence in events
         ]
         try:
-            await self._each(_ADD, rows)
+            await self._do((_ADD, rows))
         except IntegrityError:
             ids = ", ".join(event.id for event, _ in events)
             raise Conflict(f"one of the events {ids} is in the log already; it was told before") from None
@@ -84,9 +96,19 @@ class Events(Rows):
 
 
 _ADD = insert(events)
+_RAISE = (
+    upsert(accounts)
+    .values(name=bindparam("account"), sequence=bindparam("count", type_=Whole))
+    .on_conflict_do_update(
+        index_elements=["name"], set_={"sequence": accounts.c.sequence + bindparam("count", type_=Whole)}
+    )
+    .returning(accounts.c.sequence)
+)
+_read_event = msgspec.json.Decoder(Event).decode
+_encode_event = msgspec.json.Encoder(order="deterministic").encode
 
 
-def _row(event: Event, sequence: int, watch_id: int | None) -> dict[str, str | int | datetime | Event | None]:
+def _row(event: Event, sequence: int, watch_id: int | None, owed: int | None) -> dict[str, str | int | None]:
     return {
         "id": event.id,
         "account": event.account,
@@ -96,6 +118,7 @@ def _row(event: Event, sequence: int, watch_id: int | None) -> dict[str, str | i
         "order_id": event.order_id,
         "order_version": event.order_version,
         "type": event.type,
-        "observed_at": event.observed_at,
-        "document": event,
+        "observed_at": to_ms(event.observed_at),
+        "document": _encode_event(event).decode(),
+        "owed": owed,
     }

@@ -28,7 +28,7 @@ from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.order import OrderId, Phase, Source
 from notifier.domain.snapshot import Reader, Snapshot
 from notifier.errors import Conflict, NotFound
-from notifier.storage.records import Look, LookOutcome, LookState, StoredSnapshot, Watch
+from notifier.storage.records import Look, LookOutcome, LookState, Watch
 from notifier.storage.repository.base import Rows
 from notifier.storage.repository.setwise import WORD, any_of, as_parameter, given, in_one_row
 from notifier.storage.tables import Whole, looks, snapshots, watches
@@ -64,7 +64,6 @@ class _DueLook(msgspec.Struct, array_like=True, gc=False):
 _OF_WATCH = frozenset({"order_id", "routing_id", "registered_at", "mandate_id"})
 _read_due = msgspec.json.Decoder(list[_DueLook]).decode
 _read_parts = msgspec.json.Decoder(list[_PartRow]).decode
-_encode = msgspec.json.Encoder().encode
 
 
 def _column(name: str) -> ColumnElement[Any]:
@@ -133,6 +132,47 @@ _RECORD = (
         polls=looks.c.polls + 1,
     )
 )
+
+
+_STATE = select(looks, watches.c.status).join(watches).where(looks.c.id == bindparam("of"))
+_LATEST = (
+    select(snapshots.c.document, looks.c.reader)
+    .join(looks, (looks.c.watch_id == snapshots.c.watch_id) & (looks.c.source == snapshots.c.source))
+    .where(snapshots.c.watch_id == bindparam("watch"), snapshots.c.source == bindparam("source"))
+    .order_by(snapshots.c.version.desc())
+    .limit(1)
+)
+_TAKE = (
+    update(watches)
+    .where(watches.c.id == bindparam("of"), watches.c.version == bindparam("was"))
+    .values(version=bindparam("is"))
+)
+_ADD = insert(snapshots)
+_SAVE_LOOK = (
+    update(looks)
+    .where(looks.c.id == bindparam("of"))
+    .values(
+        digest=bindparam("its_digest"),
+        reader=bindparam("its_reader"),
+        phase=bindparam("its_phase"),
+        last_changed_at=bindparam("changed"),
+        deadline_at=bindparam("deadline"),
+        stuck_at=bindparam("stuck"),
+        overdue_at=bindparam("overdue"),
+        mismatch_at=bindparam("mismatch"),
+        settle_at=bindparam("settle"),
+        until_at=bindparam("until"),
+        parts=bindparam("its_parts"),
+    )
+)
+_of_order = select(looks.c.watch_id).where(looks.c.id == bindparam("of"), looks.c.source == Source.ORDER)
+_SAVE_WATCH = (
+    update(watches)
+    .where(watches.c.id == _of_order.scalar_subquery())
+    .values(status=bindparam("its_status"), phase=bindparam("its_phase"))
+)
+_encode = msgspec.json.Encoder(order="deterministic").encode
+read_snapshot = msgspec.json.Decoder(Snapshot).decode
 
 
 @lru_cache(maxsize=64)
@@ -207,8 +247,7 @@ class Looks(Rows):
         await self._connection.execute(_RECORD, {"now": to_ms(now), "soon": soon, "rows": as_parameter(rows)})
 
     async def look_state(self, look_id: int) -> LookState:
-        found = select(looks, watches.c.status).join(watches).where(looks.c.id == look_id)
-        row = (await self._connection.execute(found)).one_or_none()
+        row = (await self._connection.execute(_STATE, {"of": look_id})).one_or_none()
         if row is None:
             raise NotFound(f"there is no look {look_id}")
         return LookState(
@@ -230,88 +269,46 @@ class Looks(Rows):
 
     async def save_look_state(self, state: LookState) -> None:
         deadlines = state.deadlines
-        look = (
-            update(looks)
-            .where(looks.c.id == state.look_id)
-            .values(
-                digest=state.digest,
-                reader=state.reader,
-                phase=state.phase,
-                last_changed_at=state.last_changed_at,
-                deadline_at=deadlines.soonest,
-                stuck_at=deadlines.stuck_at,
-                overdue_at=deadlines.overdue_at,
-                mismatch_at=deadlines.mismatch_at,
-                settle_at=deadlines.settle_at,
-                until_at=deadlines.until_at,
-                parts=_encode(_written(state.parts)).decode(),
-            )
-        )
-        await self._connection.execute(look)
-        of_look = select(looks.c.watch_id).where(looks.c.id == state.look_id, looks.c.source == Source.ORDER)
-        watch = update(watches).where(watches.c.id == of_look.scalar_subquery())
-        await self._connection.execute(watch.values(status=state.status, phase=state.phase))
+        look = {
+            "of": state.look_id,
+            "its_digest": state.digest,
+            "its_reader": None if state.reader is None else _encode(state.reader).decode(),
+            "its_phase": state.phase,
+            "changed": to_ms(state.last_changed_at),
+            "deadline": _ms(deadlines.soonest),
+            "stuck": _ms(deadlines.stuck_at),
+            "overdue": _ms(deadlines.overdue_at),
+            "mismatch": _ms(deadlines.mismatch_at),
+            "settle": _ms(deadlines.settle_at),
+            "until": _ms(deadlines.until_at),
+            "its_parts": _encode(_written(state.parts)).decode(),
+        }
+        watch = {"of": state.look_id, "its_status": state.status, "its_phase": state.phase}
+        await self._do((_SAVE_LOOK, [look]), (_SAVE_WATCH, [watch]))
 
     async def latest_snapshot(self, watch_id: int, source: Source) -> Snapshot | None:
-        of_source = (snapshots.c.watch_id == watch_id, snapshots.c.source == source)
-        last = (
-            select(snapshots.c.document, looks.c.reader)
-            .join(looks, (looks.c.watch_id == snapshots.c.watch_id) & (looks.c.source == snapshots.c.source))
-            .where(*of_source)
-            .order_by(snapshots.c.version.desc())
-            .limit(1)
-        )
-        row = (await self._connection.execute(last)).one_or_none()
-        if row is None:
-            return None
-        snapshot: Snapshot = row.document
-        return replace(snapshot, reader=row.reader or snapshot.reader)
+        found = await self._ask(_LATEST, {"watch": watch_id, "source": source})
+        for document, reader in found:
+            snapshot = read_snapshot(document)
+            return replace(snapshot, reader=_reader(reader) or snapshot.reader)
+        return None
 
     async def add_snapshot(
         self, watch: Watch, snapshot: Snapshot, *, observed_at: datetime, not_before: datetime | None
     ) -> int:
         version = watch.version + 1
-        take = update(watches).where(watches.c.id == watch.id, watches.c.version == watch.version)
-        if not (await self._connection.execute(take.values(version=version))).rowcount:
+        if not await self._do((_TAKE, [{"of": watch.id, "was": watch.version, "is": version}])):
             raise Conflict(f"version {version} of order {watch.order_id!r} is taken; read it again")
         row = {
             "watch_id": watch.id,
             "version": version,
             "source": snapshot.source,
-            "document": snapshot,
-            "observed_at": observed_at,
-            "not_before": not_before,
+            "document": _encode(snapshot).decode(),
+            "observed_at": to_ms(observed_at),
+            "not_before": _ms(not_before),
         }
-        await self._connection.execute(insert(snapshots), row)
+        await self._do((_ADD, [row]))
         return version
-
-
-class Snapshots(Rows):
-    async def snapshots(self, watch_id: int, *, after: int = 0, limit: int = 50) -> list[StoredSnapshot]:
-        page = (
-            select(snapshots)
-            .where(snapshots.c.watch_id == watch_id, snapshots.c.version > after)
-            .order_by(snapshots.c.version)
-            .limit(limit)
-        )
-        return [
-            StoredSnapshot(
-                version=row.version,
-                snapshot=row.document,
-                observed_at=row.observed_at,
-                not_before=row.not_before,
-            )
-            for row in await self._connection.execute(page)
-        ]
-
-    async def snapshot_at(self, watch_id: int, version: int | None = None) -> StoredSnapshot:
-        if version is None:
-            last = select(func.max(snapshots.c.version)).where(snapshots.c.watch_id == watch_id)
-            version = await self._connection.scalar(last) or 0
-        found = await self.snapshots(watch_id, after=version - 1, limit=1)
-        if not found or found[0].version != version:
-            raise NotFound(f"watch {watch_id} has no version {version}")
-        return found[0]
 
 
 def _gone_back_ms(started_at: datetime, now: datetime) -> int:

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, case, insert, literal, null, or_, select, update
+from sqlalchemy import Select, bindparam, case, insert, literal, null, or_, select, update
 from sqlalchemy.types import TypeEngine
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
@@ -49,20 +49,22 @@ class _Standing(msgspec.Struct, array_like=True, gc=False):
     token: str | None
     sequence: int | None
     body_id: str | None
-    has_behind: int
+    beside: int
+    """Before a claim the last sequence of its subscription, after an attempt whether one of its lane is behind it."""
 
 
 _read_standing = msgspec.json.Decoder(list[_Standing]).decode
-_STANDING = in_one_row(
-    select(*(deliveries.c[name] for name in _Standing.__struct_fields__[:-1]), HAS_BEHIND.label("has_behind"))
+_STANDING = (
+    select(*(deliveries.c[name] for name in _Standing.__struct_fields__[:-1]))
     .where(deliveries.c.id.in_(any_of("ids")))
     .with_for_update()
 )
-_SEQUENCES = (
-    select(subscriptions.c.id, subscriptions.c.sequence)
-    .where(subscriptions.c.id.in_(bindparam("ids", expanding=True)))
-    .with_for_update()
+_BEFORE_CLAIM = in_one_row(
+    _STANDING.add_columns(subscriptions.c.sequence.label("beside")).join(
+        subscriptions, subscriptions.c.id == deliveries.c.subscription_id
+    )
 )
+_AFTER_ATTEMPT = in_one_row(_STANDING.add_columns(HAS_BEHIND.label("beside")))
 _KEEP_BODY = (
     insert(bodies)
     .values(id=bindparam("its_id"), event_id=bindparam("its_event"), content=bindparam("its_content"))
@@ -130,7 +132,7 @@ class Outcomes(Rows):
     async def claim(self, claims: Sequence[Claim]) -> dict[DeliveryId, int]:
         if not claims:
             return {}
-        standing = await self._standing(claim.delivery_id for claim in claims)
+        standing = await self._standing(_BEFORE_CLAIM, (claim.delivery_id for claim in claims))
         now = to_ms(self._clock.now())
         won = [
             (claim, row)
@@ -140,8 +142,8 @@ class Outcomes(Rows):
             and row.attempts == claim.attempt - 1
             and (row.lease_until is None or row.lease_until <= now)
         ]
-        sequences = await self._number([row for _, row in won])
-        frozen = await self._freeze([claim for claim, row in won if row.body_id is None])
+        sequences, raised = _numbered([row for _, row in won])
+        frozen = _frozen([claim for claim, row in won if row.body_id is None])
         rows = [
             (
                 row.seq,
@@ -153,36 +155,16 @@ class Outcomes(Rows):
             )
             for claim, row in won
         ]
-        await self._connection.execute(_CLAIM, {"rows": as_parameter(rows)})
-        return {DeliveryId(of): sequence for of, sequence in sequences.items()}
-
-    async def _freeze(self, claims: Iterable[Claim]) -> dict[tuple[EventId, bytes], str]:
-        """Keep bodies, each one once; return the id by event and content, from which it is made."""
-        frozen = {
-            (event_id, body): blake2b(f"{event_id}\n".encode() + body, digest_size=16).hexdigest()
-            for event_id, body in {(each.event_id, each.body) for each in claims}
-        }
-        rows = [
+        bodies_kept = [
             {"its_id": body_id, "its_event": event_id, "its_content": body}
             for (event_id, body), body_id in frozen.items()
         ]
-        await self._each_raw(_KEEP_BODY, rows)
-        return frozen
-
-    async def _number(self, rows: Sequence[_Standing]) -> dict[str, int]:
-        """Return each delivery's sequence, taking the next of its subscription at its first attempt."""
-        sequences = {row.id: row.sequence for row in rows if row.sequence is not None}
-        new = sorted((row for row in rows if row.sequence is None), key=_seq)
-        if not new:
-            return sequences
-        asked = await self._connection.execute(
-            _SEQUENCES, {"ids": list({row.subscription_id for row in new})}
+        await self._do(
+            (_RAISE, [{"of": of, "last": sequence} for of, sequence in raised.items()]),
+            (_KEEP_BODY, bodies_kept),
+            (_CLAIM, [{"rows": as_parameter(rows)}]),
         )
-        last: dict[str, int] = {row.id: row.sequence for row in asked}
-        for row in new:
-            sequences[row.id] = last[row.subscription_id] = last[row.subscription_id] + 1
-        await self._each_raw(_RAISE, [{"of": of, "last": sequence} for of, sequence in last.items()])
-        return sequences
+        return {DeliveryId(of): sequence for of, sequence in sequences.items()}
 
     async def record_attempts(
         self,
@@ -193,23 +175,26 @@ class Outcomes(Rows):
     ) -> set[DeliveryId]:
         if not records:
             return set()
-        standing = await self._standing(delivery.id for _, delivery, _ in records)
+        standing = await self._standing(_AFTER_ATTEMPT, (delivery.id for _, delivery, _ in records))
         kept = [
             (record, delivery, row)
             for record, delivery, token in records
             if (row := standing.get(delivery.id)) is not None and _is_ours(row, token, to_ms(now))
         ]
         made = [_attempt_row(record) for record, _, _ in kept if record]
-        await self._connection.execute(_ADD_ATTEMPTS, {"rows": as_parameter(made)})
         ended = [_outcome(delivery, row) for _, delivery, row in kept]
-        await self._connection.execute(_RECORD, {"rows": as_parameter(ended)})
+        await self._do(
+            (_ADD_ATTEMPTS, [{"rows": as_parameter(made)}] if made else []),
+            (_RECORD, [{"rows": as_parameter(ended)}]),
+        )
         touched = {
             (row.subscription_id, row.watch_id)
             for _, _, row in kept
-            if row.has_behind and row.watch_id is not None
+            if row.beside and row.watch_id is not None
         }
         await let_next_go(self._connection, touched, lanes=lanes, now=now)
-        self.woken.deliveries |= bool(kept)
+        # Who has come to an end makes nothing due but those behind it.
+        self.woken.deliveries |= bool(touched) or any(not delivery.state.is_final for _, delivery, _ in kept)
         return {delivery.id for _, delivery, _ in kept}
 
     async def release_claims(self, *, now: datetime) -> int:
@@ -292,9 +277,27 @@ class Outcomes(Rows):
         made = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.seq)
         return [_attempt(row) for row in await self._connection.execute(made)]
 
-    async def _standing(self, ids: Iterable[DeliveryId]) -> dict[str, _Standing]:
-        text = await self._connection.scalar(_STANDING, {"ids": as_parameter(list(ids))})
+    async def _standing(self, asked: Select[Any], ids: Iterable[DeliveryId]) -> dict[str, _Standing]:
+        [(text,)] = await self._ask(asked, {"ids": as_parameter(list(ids))})
         return {row.id: row for row in _read_standing(text)}
+
+
+def _frozen(claims: Iterable[Claim]) -> dict[tuple[EventId, bytes], str]:
+    """Return the ids of bodies, each one once, by event and content, from which they are made."""
+    return {
+        (event_id, body): blake2b(f"{event_id}\n".encode() + body, digest_size=16).hexdigest()
+        for event_id, body in {(each.event_id, each.body) for each in claims}
+    }
+
+
+def _numbered(rows: Sequence[_Standing]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return each delivery's sequence, its subscription's next at a first attempt, and how far subscriptions came."""
+    sequences = {row.id: row.sequence for row in rows if row.sequence is not None}
+    last: dict[str, int] = {}
+    for row in sorted((row for row in rows if row.sequence is None), key=_seq):
+        last.setdefault(row.subscription_id, row.beside)
+        sequences[row.id] = last[row.subscription_id] = last[row.subscription_id] + 1
+    return sequences, last
 
 
 def _seq(row: _Standing) -> int:

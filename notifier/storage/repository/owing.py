@@ -7,18 +7,19 @@ from typing import Any
 import msgspec
 from sqlalchemy import Select, and_, bindparam, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.types import TypeEngine
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import EventId
-from notifier.domain.instant import from_ms
+from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.errors import Conflict
 from notifier.storage.records import DueDelivery, Lanes, LoggedEvent, NewDelivery, SubscriptionSecrets
 from notifier.storage.repository import lanes as lane
 from notifier.storage.repository.base import AnyRow, Rows
-from notifier.storage.repository.log import LOGGED, logged_event
-from notifier.storage.repository.setwise import any_of, as_parameter, in_one_row
-from notifier.storage.repository.subscriptions import unseal
+from notifier.storage.repository.log import LOGGED, read_logged
+from notifier.storage.repository.setwise import WORD, any_of, as_parameter, given, in_one_row
+from notifier.storage.repository.subscriptions import read_subscription, unseal
 from notifier.storage.tables import Instant, Whole, bodies, deliveries, events, subscriptions
 
 _PLACE = (deliveries.c.subscription_id, deliveries.c.watch_id, deliveries.c.collapse_key)
@@ -105,22 +106,41 @@ _LISTENERS = select(subscriptions.c.id, subscriptions.c.document, subscriptions.
 _TOLD = LOGGED.add_columns(events.c.id).where(events.c.id.in_(any_of("ids")))
 _BODIES = select(bodies.c.id, bodies.c.content).where(bodies.c.id.in_(any_of("ids")))
 _SKIP = update(deliveries).where(deliveries.c.seq == bindparam("of")).values(skipped=bindparam("ids"))
-_ADD = insert(deliveries)
+_new: dict[str, TypeEngine[Any]] = {
+    "id": WORD,
+    "account": WORD,
+    "subscription_id": WORD,
+    "event_id": WORD,
+    "replay_id": WORD,
+    "watch_id": Whole,
+    "collapse_key": WORD,
+    "state": WORD,
+    "reason": WORD,
+    "attempts": Whole,
+    "due_at": Whole,
+    "created_at": Whole,
+    "expires_at": Whole,
+    "finished_at": Whole,
+}
+_ADD = insert(deliveries).from_select(list(_new), given("rows", _new).select())
 
 
 class Owing(Rows):
     async def owe(self, deliveries: Sequence[NewDelivery], *, now: datetime, lanes: Lanes) -> None:
         if not deliveries:
             return
+        adding = (_ADD, [{"rows": as_parameter([_row(new) for new in deliveries])}])
+        in_lanes = [new.delivery.id for new in deliveries if new.watch_id is not None]
+        waiting = [lane.waiting(in_lanes, lanes=lanes, now=now)] if in_lanes else []
+        newer = [new.delivery.id for new in deliveries if _key(new)]
         try:
-            await self._each(_ADD, [_row(new) for new in deliveries])
+            await self._do(adding, *([] if newer else waiting))
         except IntegrityError:
             raise Conflict("a delivery for this subscription and event is owed already") from None
-        ids = [new.delivery.id for new in deliveries]
-        freed = await self._collapse([new.delivery.id for new in deliveries if _key(new)], now)
-        if any(new.watch_id is not None for new in deliveries):
-            await lane.wait_in_lane(self._connection, ids, lanes=lanes, now=now)
-        await lane.let_next_go(self._connection, freed, lanes=lanes, now=now)
+        if newer:
+            freed = await self._collapse(newer, now)
+            await self._do(*waiting)
+            await lane.let_next_go(self._connection, freed, lanes=lanes, now=now)
         self.woken.deliveries = True
 
     async def _collapse(self, new_ids: Collection[DeliveryId], now: datetime) -> set[tuple[str, int]]:
@@ -162,14 +182,14 @@ class Owing(Rows):
     async def due_deliveries(
         self, *, now: datetime, limit: int, lanes: Lanes, busy: Collection[SubscriptionId] = ()
     ) -> list[DueDelivery]:
-        wanted = lane.lane_parameters(lanes, now) | {"now": now, "limit": limit}
+        wanted = lane.raw(lane.lane_parameters(lanes, now) | {"now": now, "limit": limit})
         if busy:
             heads = [(at, of) for of, at in await self._heads() if of not in busy and at <= now]
             if not heads:
                 return []
             free = [of for _, of in sorted(heads)[:_MOST_FREE]]
             wanted |= {"free": as_parameter(free), "each": -(-limit // len(free))}
-        text = await self._connection.scalar(_DUE_OF_FREE if busy else _DUE, wanted)
+        [(text,)] = await self._ask(_DUE_OF_FREE if busy else _DUE, wanted)
         rows = _first_of_each_lane(sorted(_read_due(text), key=_longest_due))
         return await self._with_all(rows) if rows else []
 
@@ -178,12 +198,12 @@ class Owing(Rows):
         crowded = [row.seq for row in rows if row.has_ahead]
         ahead = await lane.events_ahead(self._connection, crowded) if crowded else {}
         listeners = {
-            row.id: (row.document, unseal(self._vault, row.id, row.secrets))
-            for row in await self._of(_LISTENERS, {row.subscription_id for row in rows})
+            of: (read_subscription(document), unseal(self._vault, of, secrets))
+            for of, document, secrets in await self._of(_LISTENERS, {row.subscription_id for row in rows})
         }
-        told = {row.id: logged_event(row) for row in await self._of(_TOLD, {row.event_id for row in rows})}
+        told = {of: read_logged(*rest) for *rest, of in await self._of(_TOLD, {row.event_id for row in rows})}
         frozen = {row.body_id for row in rows if row.body_id is not None}
-        contents = {row.id: row.content for row in await self._of(_BODIES, frozen)} if frozen else {}
+        contents: dict[str, bytes] = dict(await self._of(_BODIES, frozen)) if frozen else {}
         return [
             _due(
                 row,
@@ -195,20 +215,17 @@ class Owing(Rows):
             for row in rows
         ]
 
-    async def _of(self, statement: Select[Any], ids: Collection[str]) -> Sequence[AnyRow]:
-        found = await self._connection.execute(statement, {"ids": as_parameter(list(ids))})
-        rows: Sequence[AnyRow] = found.all()
-        return rows
+    async def _of(self, statement: Select[Any], ids: Collection[str]) -> list[tuple[Any, ...]]:
+        return await self._ask(statement, {"ids": as_parameter(list(ids))})
 
     async def next_delivery_at(self, *, busy: Collection[SubscriptionId] = ()) -> datetime | None:
         if busy:
             return min((at for of, at in await self._heads() if of not in busy), default=None)
-        at: datetime | None = await self._connection.scalar(_NEXT)
-        return at
+        [(at,)] = await self._ask(_NEXT, {})
+        return None if at is None else from_ms(at)
 
-    async def _heads(self) -> Sequence[AnyRow]:
-        heads: Sequence[AnyRow] = (await self._connection.execute(_HEADS)).all()
-        return heads
+    async def _heads(self) -> list[tuple[str, datetime]]:
+        return [(of, from_ms(at)) for of, at in await self._ask(_HEADS, {})]
 
 
 def delivery_of(row: AnyRow) -> Delivery:
@@ -275,21 +292,25 @@ def _key(new: NewDelivery) -> str | None:
     return f"{new.event.subject}:{new.event.subject_id or ''}"
 
 
-def _row(new: NewDelivery) -> dict[str, Any]:
+def _row(new: NewDelivery) -> tuple[Any, ...]:
     delivery = new.delivery
-    return {
-        "id": delivery.id,
-        "account": new.account,
-        "subscription_id": new.subscription.id,
-        "event_id": new.event.id,
-        "replay_id": "",
-        "watch_id": new.watch_id,
-        "collapse_key": _key(new),
-        "state": delivery.state,
-        "reason": delivery.reason,
-        "attempts": delivery.attempts,
-        "due_at": delivery.due_at,
-        "created_at": delivery.created_at,
-        "expires_at": delivery.expires_at,
-        "finished_at": delivery.finished_at,
-    }
+    return (
+        delivery.id,
+        new.account,
+        new.subscription.id,
+        new.event.id,
+        "",
+        new.watch_id,
+        _key(new),
+        delivery.state,
+        delivery.reason,
+        delivery.attempts,
+        _ms(delivery.due_at),
+        to_ms(delivery.created_at),
+        to_ms(delivery.expires_at),
+        _ms(delivery.finished_at),
+    )
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else to_ms(at)

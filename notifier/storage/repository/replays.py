@@ -17,7 +17,7 @@ from notifier.domain.subscription import Subscription
 from notifier.errors import NotFound
 from notifier.storage.records import Lanes, Made, Recalled, Tally
 from notifier.storage.repository.base import AnyRow, Rows
-from notifier.storage.repository.lanes import wait_in_lane
+from notifier.storage.repository.lanes import waiting
 from notifier.storage.repository.log import logged_event
 from notifier.storage.tables import Instant, deliveries, events, replays, snapshots, watches
 
@@ -143,7 +143,7 @@ class Replays(Rows):
         if not again:
             return
         await self._each(_ADD, [_row(replay, recalled, delivery) for recalled, delivery in again])
-        await wait_in_lane(self._connection, [delivery.id for _, delivery in again], lanes=lanes, now=now)
+        await self._do(waiting([delivery.id for _, delivery in again], lanes=lanes, now=now))
         self.woken.deliveries = True
 
     async def made_by(self, replay_id: ReplayId) -> Made:

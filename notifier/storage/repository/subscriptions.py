@@ -1,10 +1,11 @@
 """Who is told: subscriptions with their secrets sealed, and what a change of their state does to what they are owed."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, delete, insert, literal_column, select, update
+from sqlalchemy import Select, bindparam, delete, insert, literal_column, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from notifier.config.secret import Secret
@@ -20,10 +21,22 @@ from notifier.storage.tables import deliveries, listeners, replays, subscription
 from notifier.storage.vault import Vault
 
 _LIVE = select(subscriptions.c.document).where(subscriptions.c.deleted_at.is_(None))
+_OF_ACCOUNT = _LIVE.where(subscriptions.c.account == bindparam("account"))
+# Two searches of one index; as one with OR, SQLite would read all of the account's.
+_LISTENING = union_all(
+    _OF_ACCOUNT.where(subscriptions.c.order_key.is_(None)),
+    _OF_ACCOUNT.where(subscriptions.c.order_key == bindparam("key")),
+)
 _HELD_BECAUSE = {
     SubscriptionState.PAUSED: Reason.SUBSCRIPTION_PAUSED,
     SubscriptionState.DISABLED: Reason.SUBSCRIPTION_DISABLED,
 }
+
+
+@lru_cache(maxsize=1024)
+def read_subscription(document: str) -> Subscription:
+    """Read a subscription from its row; the same text is the same value, however often it is asked for."""
+    return msgspec.json.decode(document, type=Subscription)
 
 
 class _SealedOld(msgspec.Struct):
@@ -102,14 +115,10 @@ class Subscriptions(Rows):
         return await self._read(page.order_by(subscriptions.c.id).limit(limit))
 
     async def listening(self, account: str, order_key: OrderKey | None) -> list[Subscription]:
-        # Two searches of one index; as one with OR, SQLite would read all of the account's.
-        ears: list[ColumnElement[bool]] = [subscriptions.c.order_key.is_(None)]
-        if order_key is not None:
-            ears.append(subscriptions.c.order_key == order_key)
-        found: list[Subscription] = []
-        for ear in ears:
-            found += await self._read(_LIVE.where(subscriptions.c.account == account, ear))
-        return sorted(found, key=lambda subscription: subscription.id)
+        found = await self._ask(_LISTENING, {"account": account, "key": order_key})
+        return sorted(
+            (read_subscription(document) for (document,) in found), key=lambda subscription: subscription.id
+        )
 
     async def amend_subscription(
         self, subscription: Subscription, secrets: SubscriptionSecrets | None, *, now: datetime

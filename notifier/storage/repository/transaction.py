@@ -4,12 +4,13 @@ from notifier.storage.repository.audit import Audits
 from notifier.storage.repository.backlog import Backlogs
 from notifier.storage.repository.health import Health
 from notifier.storage.repository.log import Events
-from notifier.storage.repository.looks import Looks, Snapshots
+from notifier.storage.repository.looks import Looks
 from notifier.storage.repository.outcomes import Outcomes
 from notifier.storage.repository.owing import Owing
 from notifier.storage.repository.pacing import Pacing
 from notifier.storage.repository.receivers import Receivers
 from notifier.storage.repository.replays import Replays
+from notifier.storage.repository.snapshots import Snapshots
 from notifier.storage.repository.subscriptions import Subscriptions
 from notifier.storage.repository.templates import HandedTemplates
 from notifier.storage.repository.watches import Watches

@@ -305,6 +305,18 @@ async def test_what_overtook_keeps_its_own_wait_when_the_earlier_one_ends(storag
     assert await due_events(storage, at(630)) == ["b"]
 
 
+@pytest.mark.parametrize(
+    ("names", "verdict", "is_rung"),
+    [("a", Verdict.ACCEPTED, False), ("ab", Verdict.ACCEPTED, True), ("a", Verdict.RETRY, True)],
+)
+async def test_an_attempt_rings_only_where_something_stays_owed(storage, at, names, verdict, is_rung):
+    await told(storage, await subscribed(storage), await watched(storage), *names)
+    [found] = await due(storage, at())
+    bell = storage.signals.deliveries.listener()
+    await attempted(storage, found, verdict, now=at(1), until=at(30))
+    assert bell.is_set() == is_rung
+
+
 async def test_a_pause_holds_and_resuming_releases_in_order(storage, watch, hook, at):
     await told(storage, hook, watch, "a", "b")
     paused = await amend(storage, hook, at(1), state=SubscriptionState.PAUSED)
