@@ -34,7 +34,7 @@ class PhaseBackoff:
 
     curves: Mapping[Phase, Curve]
 
-    def offsets(self, sight: Sight) -> Sequence[float]:  # noqa: ARG002 - the same for all
+    def offsets(self, sight: Sight) -> Sequence[float]:
         return self.curves[phase_of(sight.status)]
 
 
