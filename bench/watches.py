@@ -9,9 +9,9 @@ from pathlib import Path
 from bench.ground import CONCURRENCY, account_at, plain_telling
 from bench.server import order_body
 from notifier.clock import SystemClock
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.change import SCHEMA
 from notifier.domain.order import Source, parse_order_id
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Reader
 from notifier.metrics import Metrics
 from notifier.source import wire

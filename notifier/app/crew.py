@@ -9,8 +9,8 @@ from notifier.channels.contract import Channel
 from notifier.clock import Clock
 from notifier.config.accounts import Account
 from notifier.config.model import Config
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.order import Source
+from notifier.domain.polling import PollingPolicy
 from notifier.metrics import Metrics
 from notifier.source.contract import StatusSource
 from notifier.source.http import order_status_source

@@ -9,7 +9,8 @@ from typing import NamedTuple, Self
 from msgspec import Struct
 
 from notifier.config.secret import Secret
-from notifier.domain.cadence import Deadlines, Why
+from notifier.domain.cadence.plan import Why
+from notifier.domain.deadline import Deadlines
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import Event, EventId, Expectation
 from notifier.domain.instant import iso, seconds

@@ -11,10 +11,8 @@ from datetime import datetime
 from msgspec import Struct, structs
 
 from notifier.clock import Clock
-from notifier.domain.cadence import (
-    Deadlines,
+from notifier.domain.cadence.plan import (
     Plan,
-    PollingPolicy,
     after_asked,
     after_error,
     after_not_found,
@@ -22,6 +20,7 @@ from notifier.domain.cadence import (
     next_poll,
     second_look,
 )
+from notifier.domain.deadline import Deadlines
 from notifier.domain.event import Event, Fact, Sighting, counted_event_id, event_of, events_of, numbered
 from notifier.domain.observation import (
     Doubtful,
@@ -36,6 +35,7 @@ from notifier.domain.observation import (
     unchanged,
 )
 from notifier.domain.order import Phase, Source, WatchState, order_key
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Reader, Snapshot, Subject
 from notifier.domain.standing import order_phase, standing
 from notifier.metrics import Metrics

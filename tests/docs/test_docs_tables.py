@@ -15,7 +15,7 @@ from notifier.cli.failure import FAILED, INTERRUPTED, MISUSED
 from notifier.config.accounts import Account
 from notifier.config.model import Config, Delivery, Logging, Polling, Server, Storage, Templates
 from notifier.config.told import Email, Slack
-from notifier.domain.cadence import Why
+from notifier.domain.cadence.plan import Why
 from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.document import sample_event_document
 from notifier.domain.handed import PARTS

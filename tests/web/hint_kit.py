@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from notifier.config.model import Config
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.order import Source
+from notifier.domain.polling import PollingPolicy
 from notifier.storage.engine import _READERS
 from notifier.storage.records import Lanes
 from notifier.web.services import Services

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from notifier.config.secret import Secret
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.order import Source, order_key, parse_order_id
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage

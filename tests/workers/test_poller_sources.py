@@ -2,9 +2,9 @@
 
 import pytest
 
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.document import order_document
 from notifier.domain.order import Phase, Source, WatchState
+from notifier.domain.polling import PollingPolicy
 from notifier.storage.records import Initial
 from support.builders import a_credit, a_mandate, at
 from support.fakes import FakeSource

@@ -18,7 +18,8 @@ from sqlalchemy import (
     update,
 )
 
-from notifier.domain.cadence import Deadlines, Why, after_asked
+from notifier.domain.cadence.plan import Why, after_asked
+from notifier.domain.deadline import Deadlines
 from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.order import OrderId, Phase, Source
 from notifier.domain.snapshot import Reader, Snapshot

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, case, delete, exists, func, insert, literal, select, update
 
-from notifier.domain.cadence import Why
+from notifier.domain.cadence.plan import Why
 from notifier.domain.order import OrderKey, Phase, Source, WatchState, order_key
 from notifier.errors import NotFound
 from notifier.storage.records import Initial, Registration, Watch

@@ -5,9 +5,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from notifier.domain.backoff import growing, jittered, wait_before_attempt
-from notifier.domain.cadence import (
+from notifier.domain.cadence.plan import (
     Plan,
-    PollingPolicy,
     Why,
     after_asked,
     after_error,
@@ -16,6 +15,7 @@ from notifier.domain.cadence import (
     second_look,
 )
 from notifier.domain.order import Phase
+from notifier.domain.polling import PollingPolicy
 from support.builders import NOW, at
 
 POLICY = PollingPolicy()

@@ -1,0 +1,262 @@
+"""What the looks teach: events and exposure by age, for each situation and its parents.
+
+Three things make it work. A change is spread over the interval in which it must have happened, never booked at the
+look that saw it. Exposure is credited at every look. What little is known is drawn to the parent in pseudo-events.
+"""
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from notifier.domain.cadence.ages import BINS, EDGES, WIDTHS, bin_of
+from notifier.domain.cadence.law import Law
+from notifier.domain.cadence.prior import prior_of
+from notifier.domain.cadence.situation import Part, Situation
+
+SCHEMA = 1
+_LEVELS = (3, 4, 5)
+"""How many members of a situation are learned by: source, kind and word; the method; the account."""
+_PSEUDO_EVENTS = 0.3
+_PSEUDO_EVENTS_TO_PRIOR = 0.05
+_MOST_EVENTS = 3000.0
+_SLACK = 1.1
+_MOST_NODES = 4000
+_SHORTEST_S = 1e-3
+
+Document = Mapping[str, Any]
+_Path = tuple[str, ...]
+
+
+class Tally:
+    """Events and seconds of exposure in each bin."""
+
+    __slots__ = ("_crossed", "_partly", "events", "total")
+
+    def __init__(self, events: Sequence[float] = (), exposure: Sequence[float] = ()) -> None:
+        self.events = array("d", events or (0.0,) * BINS)
+        self.total = sum(events)
+        self._partly = array("d", exposure or (0.0,) * BINS)
+        self._crossed = array("d", (0.0,) * (BINS + 1))
+
+    @property
+    def exposure(self) -> list[float]:
+        """Seconds in each bin. Bins that were crossed whole are counted by where the crossings begin and end."""
+        crossed = accumulate(self._crossed)
+        return [
+            partly + max(n, 0.0) * width
+            for partly, n, width in zip(self._partly, crossed, WIDTHS, strict=False)
+        ]
+
+    def expose(self, first: int, last: int, since_age_s: float, age_s: float) -> None:
+        """Count the seconds between two ages, in these bins, as survived."""
+        if first == last:
+            self._partly[first] += age_s - since_age_s
+            return
+        self._partly[first] += EDGES[first + 1] - since_age_s
+        self._partly[last] += age_s - EDGES[last]
+        self._crossed[first + 1] += 1
+        self._crossed[last] -= 1
+
+    def book(self, shares: Iterable[tuple[int, float, float]]) -> None:
+        """Count one event, spread over bins, with the seconds that it was awaited in each."""
+        for number, share, awaited_s in shares:
+            self.events[number] += share
+            self._partly[number] += awaited_s
+        self.total += 1
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Return what both have counted."""
+        return Tally(_sums(self.events, other.events), _sums(self.exposure, other.exposure))
+
+    def times(self, factor: float) -> "Tally":
+        """Return the same evidence with another weight."""
+        return Tally([each * factor for each in self.events], [each * factor for each in self.exposure])
+
+
+class _Node:
+    """What is known of one path: what was stored, what was seen since, and the law made of it all."""
+
+    __slots__ = ("base", "due", "fresh", "law", "root_due", "seen")
+
+    def __init__(self) -> None:
+        self.base, self.fresh = Tally(), Tally()
+        self.law: Law | None = None
+        self.seen = self.due = self.root_due = 0
+
+    def forget(self, most_events: float) -> None:
+        """Let old evidence weigh less once there is plenty; time alone teaches nothing, so it forgets nothing."""
+        total = self.base.total + self.fresh.total
+        if total > most_events * _SLACK:
+            self.base = self.base.times(most_events / total)
+            self.fresh = self.fresh.times(most_events / total)
+
+
+class Hazards:
+    """The learned laws of all situations. Not for several threads."""
+
+    def __init__(self, *, most_events: float = _MOST_EVENTS) -> None:
+        self._most_events = most_events
+        self._nodes: dict[_Path, _Node] = {}
+        self._chains: dict[Situation, tuple[_Node, ...]] = {}
+
+    def law(self, situation: Situation) -> Law:
+        """Return the law of a situation, made anew when what it rests on has grown by some percent."""
+        chain = self._chain(situation)
+        root, leaf = chain[0], chain[-1]
+        if leaf.law is None or leaf.seen >= leaf.due or root.seen >= leaf.root_due:
+            leaf.law = Law(_shrunk(prior_of(situation), chain))
+            leaf.due = leaf.seen + min(max(leaf.seen // 16, 4), 1000)
+            leaf.root_due = root.seen + min(max(root.seen // 4, 4), 10_000)
+        return leaf.law
+
+    def credit(self, situation: Situation, since_age_s: float, age_s: float, *, changed: bool) -> float:
+        """Learn from a look at an age, after one at an earlier age that showed the same situation.
+
+        Returns: how many seconds ago it changed, as expected: the age of what came after it; 0 for no change.
+        """
+        since_age_s = max(since_age_s, 0.0)
+        age_s = max(age_s, since_age_s + _SHORTEST_S)
+        chain = self._chain(situation)
+        if not changed:
+            first, last = bin_of(since_age_s), bin_of(age_s)
+            for node in chain:
+                node.fresh.expose(first, last, since_age_s, age_s)
+                node.seen += 1
+            return 0.0
+        shares = self.law(situation).spread(since_age_s, age_s)
+        for node in chain:
+            node.fresh.book(shares)
+            node.seen += 1
+            node.forget(self._most_events)
+        return max(age_s - since_age_s - sum(awaited_s for _, _, awaited_s in shares), 0.0)
+
+    def document(self) -> Document:
+        """Return everything that is known, for storage: plain values that JSON can hold."""
+        return _document({path: node.base.plus(node.fresh) for path, node in self._nodes.items()})
+
+    def drain(self) -> Document:
+        """Return what was learned since the last call; it goes on counting here."""
+        fresh = {path: node.fresh for path, node in self._nodes.items()}
+        for node in self._nodes.values():
+            node.base, node.fresh = node.base.plus(node.fresh), Tally()
+        return _document(fresh)
+
+    def rebase(self, document: Document) -> None:
+        """Take what is stored for what was known; what was learned since `drain` is kept."""
+        stored = _tallies(document)
+        for path in [*stored, *self._nodes]:
+            node = self._nodes.setdefault(path, _Node())
+            node.base, node.law = stored.get(path, Tally()), None
+
+    def _chain(self, situation: Situation) -> tuple[_Node, ...]:
+        chain = self._chains.get(situation)
+        if chain is None:
+            # Words and methods are the upstream's: past some thousands we learn by the general ones only.
+            levels = _LEVELS if len(self._nodes) < _MOST_NODES else _LEVELS[:1]
+            chain = tuple(self._nodes.setdefault(situation[:level], _Node()) for level in levels)
+            if len(self._chains) < _MOST_NODES:
+                self._chains[situation] = chain
+        return chain
+
+
+def follow(
+    hazards: Hazards, before: Sequence[Part], after: Sequence[Part], *, looked_s: float, now_s: float
+) -> tuple[Part, ...]:
+    """Learn what the look at `now_s` shows of the parts known since `looked_s`; return the parts, dated.
+
+    A new part is dated by the upstream's word where that falls between the two looks, else by what the laws expect.
+    """
+    if not before:
+        return tuple(after)
+    given = {(part.situation.kind, part.id): part for part in after}
+    since: dict[tuple[str, str], float] = {}
+    changed_s = now_s
+    for part in before:
+        key = part.situation.kind, part.id
+        is_still = part.is_still(given.get(key))
+        ago_s = hazards.credit(
+            part.situation, looked_s - part.since_s, now_s - part.since_s, changed=not is_still
+        )
+        if is_still:
+            since[key] = part.since_s
+        else:
+            changed_s = min(changed_s, now_s - ago_s)
+    return tuple(
+        part.since(since[key])
+        if key in since
+        else (part if looked_s < part.since_s < now_s else part.since(changed_s))
+        for key, part in given.items()
+    )
+
+
+def stay(hazards: Hazards, parts: Sequence[Part], *, looked_s: float, now_s: float) -> None:
+    """Learn that nothing changed between two looks."""
+    for part in parts:
+        hazards.credit(part.situation, looked_s - part.since_s, now_s - part.since_s, changed=False)
+
+
+def _sums(some: Sequence[float], others: Sequence[float]) -> list[float]:
+    return [a + b for a, b in zip(some, others, strict=True)]
+
+
+def merged(*documents: Document, most_events: float = _MOST_EVENTS) -> Document:
+    """Return the sum of what several workers learned, forgetting what is past the cap."""
+    total: dict[_Path, Tally] = {}
+    for document in documents:
+        for path, tally in _tallies(document).items():
+            total[path] = total[path].plus(tally) if path in total else tally
+    return _document(
+        {
+            path: tally.times(most_events / tally.total) if tally.total > most_events else tally
+            for path, tally in total.items()
+        }
+    )
+
+
+def _document(tallies: Mapping[_Path, Tally]) -> Document:
+    """Only bins that hold something are written, from the first to the last of them."""
+    rows = []
+    for path, tally in tallies.items():
+        events = [round(each, 4) for each in tally.events]
+        exposure = [round(each, 3) for each in tally.exposure]
+        held = [number for number in range(BINS) if events[number] or exposure[number]]
+        if held:
+            span = slice(held[0], held[-1] + 1)
+            rows.append(
+                {
+                    "path": [str(word) for word in path],
+                    "first": held[0],
+                    "events": events[span],
+                    "exposure_s": exposure[span],
+                }
+            )
+    return {"schema": SCHEMA, "bins": BINS, "situations": rows}
+
+
+def _tallies(document: Document) -> dict[_Path, Tally]:
+    """Read a document; one of another schema teaches nothing."""
+    if (document.get("schema"), document.get("bins")) != (SCHEMA, BINS):
+        return {}
+    return {
+        tuple(row["path"]): Tally(
+            _placed(row["first"], row["events"]), _placed(row["first"], row["exposure_s"])
+        )
+        for row in document["situations"]
+    }
+
+
+def _placed(first: int, values: Sequence[float]) -> list[float]:
+    return [*[0.0] * first, *values, *[0.0] * (BINS - first - len(values))]
+
+
+def _shrunk(prior: Sequence[float], chain: Sequence[_Node]) -> Sequence[float]:
+    hazards, k = prior, _PSEUDO_EVENTS_TO_PRIOR
+    for node in chain:
+        known = node.base.plus(node.fresh)
+        hazards = [
+            (events + k) / (exposure_s + k / parent)
+            for events, exposure_s, parent in zip(known.events, known.exposure, hazards, strict=True)
+        ]
+        k = _PSEUDO_EVENTS
+    return hazards
