@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from notifier.errors import InvalidValue
 from notifier.simulation.lives import Life, Sight
-from notifier.simulation.world import LONGEST_S, SHORTEST_S, Ageing
+from notifier.simulation.world import LONGEST_S, SHORTEST_S
 
 try:
     import numpy as np
@@ -99,6 +99,13 @@ class Programme:
         return float(ages[from_ + best]), float(costs[best]) - base
 
 
+class Belief(NamedTuple):
+    """What stands, and since when: seconds since the order's creation."""
+
+    sight: Sight
+    since_s: float
+
+
 @dataclass(slots=True)
 class Optimal:
     """The programmes of every sight, each solved when it is first met."""
@@ -107,11 +114,18 @@ class Optimal:
     price_s: float
     _solved: dict[Sight, Programme] = field(default_factory=dict)
 
-    def next_age(self, sight: Sight, age_s: float) -> float:
-        return self._programme(sight).next_age(age_s)
+    def begin(self, sight: Sight) -> Belief:
+        return Belief(sight, 0.0)
 
-    def looked(self, sight: Sight, before_s: float, age_s: float, *, changed: bool) -> float:
-        return self._programme(sight).law.mean_age(before_s, age_s) if changed else 0.0
+    def look(self, belief: Belief, sight: Sight | None, *, before_s: float, now_s: float) -> Belief:
+        if sight is None:
+            return belief
+        since_s = belief.since_s
+        law = self._programme(belief.sight).law
+        return Belief(sight, since_s + law.mean_age(before_s - since_s, now_s - since_s))
+
+    def next_s(self, belief: Belief, now_s: float) -> float:
+        return belief.since_s + self._programme(belief.sight).next_age(now_s - belief.since_s)
 
     def _programme(self, sight: Sight) -> Programme:
         if sight not in self._solved:
@@ -157,22 +171,21 @@ def exact(lives: Iterable[Life]) -> Iterator[Stretch]:
             yield Stretch(sight, 0.0, left_s - entered_s)
 
 
-def believed(lives: Iterable[Life], policy: Ageing, *, window_s: float) -> Iterator[Stretch]:
+def believed(lives: Iterable[Life], policy: Optimal, *, window_s: float) -> Iterator[Stretch]:
     """Yield the same by the ages that this policy believes, which are those it will be asked about."""
     for life in lives:
-        seen, entered_s, now_s = 0, 0.0, 0.0
+        seen, now_s = 0, 0.0
+        belief = policy.begin(life.sights[0])
         while now_s < window_s:
-            sight, changes_s = life.sights[seen], (*life.times[seen:], inf)[0]
-            age_s = now_s - entered_s
-            yield Stretch(sight, age_s, changes_s - entered_s)
+            changes_s = (*life.times[seen:], inf)[0]
+            yield Stretch(belief.sight, now_s - belief.since_s, changes_s - belief.since_s)
             if changes_s >= window_s:
                 break
-            before_s = age_s
-            while entered_s + age_s < changes_s:
-                before_s, age_s = age_s, policy.next_age(sight, age_s)
-            now_s = entered_s + age_s
-            entered_s += policy.looked(sight, before_s, age_s, changed=True)
+            before_s = now_s
+            while now_s < changes_s:
+                before_s, now_s = now_s, policy.next_s(belief, now_s)
             seen = bisect_right(life.times, now_s, seen)
+            belief = policy.look(belief, life.sights[seen], before_s=before_s, now_s=now_s)
 
 
 def _grid(changes: Sequence[float], window_s: float) -> Floats:

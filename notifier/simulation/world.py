@@ -10,7 +10,7 @@ import random
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from notifier.simulation.lives import Life, Sight
 
@@ -19,6 +19,7 @@ SHORTEST_S, LONGEST_S = 1.0, 3600.0
 _ORDERS_PER_S = 1.0
 
 Tell = Callable[[], None]
+Belief = TypeVar("Belief")
 
 
 def _nothing() -> None: ...
@@ -41,15 +42,19 @@ class Paced(Protocol):
         ...
 
 
-class Ageing(Protocol):
-    """A policy that asks for how long a sight has stood, and may learn from every look."""
+class Believing(Protocol[Belief]):
+    """A policy that decides look by look from what it believes of an order; times are seconds since its creation."""
 
-    def next_age(self, sight: Sight, age_s: float) -> float:
-        """Return the age at which to look again, within the bounds."""
+    def begin(self, sight: Sight) -> Belief:
+        """Return what is believed of an order just created."""
         ...
 
-    def looked(self, sight: Sight, before_s: float, age_s: float, *, changed: bool) -> float:
-        """Take note that looks at these ages showed no change, or one between them; return the age it had then."""
+    def look(self, belief: Belief, sight: Sight | None, *, before_s: float, now_s: float) -> Belief:
+        """Return what is believed after a look, the one before being at `before_s`; no sight is one unchanged."""
+        ...
+
+    def next_s(self, belief: Belief, now_s: float) -> float:
+        """Return when to look again after a look at `now_s`, within the bounds."""
         ...
 
 
@@ -73,7 +78,7 @@ def follow_paced(lives: Sequence[Life], policy: Paced, *, window_s: float = WIND
 
 def follow(
     lives: Sequence[Life],
-    policy: Ageing,
+    policy: Believing[Belief],
     *,
     starts: Sequence[float],
     window_s: float = WINDOW_S,
@@ -84,23 +89,22 @@ def follow(
 
     Only the lives from `judged_from` on are counted. `tell` is called as each order ends.
     """
-    tally = Tally(orders=len(lives) - judged_from)
-    watches = [_Watch(life, start_s) for life, start_s in zip(lives, starts, strict=True)]
+    judged, unjudged = Tally(orders=len(lives) - judged_from), Tally()
+    watches = [_Watch(life, policy.begin(life.sights[0])) for life in lives]
     queue: list[tuple[float, int]] = []
     for number, watch in enumerate(watches):
-        watch.due_s = policy.next_age(watch.life.sights[0], 0.0)
-        queue.append((watch.start_s + watch.due_s, number))
+        watch.due_s = policy.next_s(watch.belief, 0.0)
+        queue.append((starts[number] + watch.due_s, number))
     heapq.heapify(queue)
-    unjudged = Tally()
     while queue:
         number = queue[0][1]
         watch = watches[number]
-        if _look(watch, policy, window_s, tally if number >= judged_from else unjudged):
-            heapq.heapreplace(queue, (watch.start_s + watch.due_s, number))
+        if _look(watch, policy, window_s, judged if number >= judged_from else unjudged):
+            heapq.heapreplace(queue, (starts[number] + watch.due_s, number))
         else:
             heapq.heappop(queue)
             tell()
-    return tally
+    return judged
 
 
 def arrivals(count: int, dice: random.Random) -> list[float]:
@@ -113,33 +117,30 @@ def arrivals(count: int, dice: random.Random) -> list[float]:
 
 
 @dataclass(slots=True)
-class _Watch:
-    """One order under way; `entered_s` is when the present sight began, as far as looks can tell."""
+class _Watch(Generic[Belief]):
+    """One order under way."""
 
     life: Life
-    start_s: float
+    belief: Belief
     seen: int = 0
-    entered_s: float = 0.0
     looked_s: float = 0.0
     due_s: float = 0.0
 
 
-def _look(watch: _Watch, policy: Ageing, window_s: float, tally: Tally) -> bool:
+def _look(watch: _Watch[Belief], policy: Believing[Belief], window_s: float, tally: Tally) -> bool:
     """Take the look that is due and plan the next; return whether there is one."""
     now_s, life, seen = watch.due_s, watch.life, watch.seen
+    times, sight = life.times, None
     if now_s < window_s:
         tally.requests += 1
-    times, before_s, age_s = life.times, watch.looked_s - watch.entered_s, now_s - watch.entered_s
     if seen < len(times) and times[seen] <= now_s:
-        watch.entered_s += policy.looked(life.sights[seen], before_s, age_s, changed=True)
         watch.seen = seen = _see(life, seen, now_s, window_s, tally.delays)
-        age_s = now_s - watch.entered_s
-    else:
-        policy.looked(life.sights[seen], before_s, age_s, changed=False)
+        sight = life.sights[seen]
+    watch.belief = policy.look(watch.belief, sight, before_s=watch.looked_s, now_s=now_s)
     if now_s >= window_s and (seen == len(times) or times[seen] >= window_s):
         return False
     watch.looked_s = now_s
-    watch.due_s = watch.entered_s + policy.next_age(life.sights[seen], age_s)
+    watch.due_s = policy.next_s(watch.belief, now_s)
     return True
 
 
