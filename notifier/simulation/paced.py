@@ -1,21 +1,23 @@
 """The rivals: a fixed interval, a backoff, and a backoff with constants of its own for each phase."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 from notifier.domain.order import Phase, phase_of
 from notifier.simulation.lives import Life, Sight
-from notifier.simulation.world import LONGEST_S, growing_offsets
+from notifier.simulation.world import LONGEST_S, SHORTEST_S, growing_offsets
 
 _FIRSTS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0)
 _FACTORS = (1.0, 1.05, 1.12, 1.25, 1.5, 2.0, 3.0)
 _MOSTS_S = (60.0, 300.0, 900.0, LONGEST_S)
-_SEARCHED = 2500
-_ROUNDS = 3
+_STEPS = (1.5, 1.15)
+_SOME = 600
 
 Curve = tuple[float, ...]
+Triple = tuple[float, float, float]
+Stretch = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +45,57 @@ def backoff(first_s: float, factor: float, most_s: float, *, window_s: float) ->
     return Backoff(tuple(growing_offsets(first_s, factor, most_s, window_s)))
 
 
-@dataclass(frozen=True, slots=True)
 class PhaseSearch:
     """Finds the constants of each phase that cost least on lives already told, at a price in seconds a request.
 
-    What a phase costs hangs a little on when its changes were seen, so the search is done over in the light of its
-    own answer until that stands.
+    A coarse search on some of the lives, a fine one on all. What a phase costs hangs a little on when its changes
+    were seen, so the search is done over in the light of its own answer.
     """
 
-    lives: Sequence[Life]
-    window_s: float
-    _curves: tuple[Curve, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
+    def __init__(self, lives: Sequence[Life], window_s: float) -> None:
+        self._lives, self._window_s = lives, window_s
         triples = product(_FIRSTS_S, _FACTORS, _MOSTS_S)
-        curves = {
-            tuple(growing_offsets(*triple, self.window_s)) for triple in triples if triple[0] <= triple[2]
-        }
-        object.__setattr__(self, "_curves", tuple(sorted(curves)))
+        self._coarse = [triple for triple in triples if triple[0] <= triple[2]]
+        self._curves: dict[Triple, Curve] = {}
 
     def best(self, price_s: float) -> PhaseBackoff:
         """Return the cheapest constants."""
-        policy = PhaseBackoff(dict.fromkeys(Phase, self._curves[0]))
-        for _ in range(_ROUNDS):
-            stretches = _stretches(self.lives[:_SEARCHED], policy, self.window_s)
-            curves = {phase: self._cheapest(stretches[phase], price_s) for phase in Phase}
-            if curves == policy.curves:
-                break
-            policy = PhaseBackoff(curves)
+        policy = PhaseBackoff(dict.fromkeys(Phase, self._curve((10.0, 1.2, LONGEST_S))))
+        for lives in (self._lives[:_SOME], self._lives):
+            stretches = _stretches(lives, policy, self._window_s)
+            policy = PhaseBackoff(
+                {phase: self._curve(self._cheapest(stretches[phase], price_s)) for phase in Phase}
+            )
         return policy
 
-    def _cheapest(self, stretches: Iterable[tuple[float, float]], price_s: float) -> Curve:
-        told = list(stretches)
-        return min(self._curves, key=lambda curve: _cost(curve, told, price_s))
+    def _curve(self, triple: Triple) -> Curve:
+        if triple not in self._curves:
+            first_s, factor, most_s = triple
+            self._curves[triple] = tuple(growing_offsets(first_s, factor, most_s, self._window_s))
+        return self._curves[triple]
+
+    def _cheapest(self, stretches: Sequence[Stretch], price_s: float) -> Triple:
+        some = stretches[:: max(len(stretches) // _SOME, 1)]
+        best = min(self._coarse, key=lambda triple: _cost(self._curve(triple), some, price_s))
+        cost = _cost(self._curve(best), stretches, price_s)
+        for step in _STEPS:
+            is_better = True
+            while is_better:
+                nearby = [
+                    (_cost(self._curve(near), stretches, price_s), near) for near in _around(best, step)
+                ]
+                is_better = min(nearby)[0] < cost
+                cost, best = min(nearby) if is_better else (cost, best)
+        return best
+
+
+def _around(triple: Triple, step: float) -> Iterator[Triple]:
+    """Yield the triples a step away; of the factor, what it has above one."""
+    first_s, factor, most_s = triple
+    for by in (step, 1 / step):
+        yield first_s * by, factor, most_s
+        yield first_s, 1 + (factor - 1) * by, most_s
+        yield first_s, factor, min(max(most_s * by, SHORTEST_S), LONGEST_S)
 
 
 def _stretches(
@@ -85,7 +105,7 @@ def _stretches(
 
     What stood to the window's end stood for ever.
     """
-    found: dict[Phase, list[tuple[float, float]]] = {phase: [] for phase in Phase}
+    found: dict[Phase, list[Stretch]] = {phase: [] for phase in Phase}
     for life in lives:
         seen, looked_s = 0, 0.0
         while looked_s < window_s:
@@ -101,7 +121,7 @@ def _stretches(
     return found
 
 
-def _cost(curve: Curve, stretches: Sequence[tuple[float, float]], price_s: float) -> float:
+def _cost(curve: Curve, stretches: Sequence[Stretch], price_s: float) -> float:
     requests, delays = 0, 0.0
     for stood_s, left_s in stretches:
         left = bisect_left(curve, left_s)
