@@ -1,6 +1,6 @@
 """`python -m bench cadence`: the protocol by which the learned cadence is judged, on several sets of made-up orders.
 
-Each set has 20,000 orders: 5,000 to learn from, 15,000 to be judged on. `optimal` is told the law of 60,000 more orders
+Each set has 20,000 orders: 5,000 to learn from, 15,000 to be judged on. `optimal` is told the law of 20,000 more orders
 of the same make (of a file: of the whole file, so in hindsight). The best backoff is the best of a grid, in hindsight.
 """
 
@@ -20,7 +20,8 @@ from notifier.simulation.lives import Life, read_lives
 from notifier.simulation.making import OTHER, USUAL, Recipe, made_lives
 
 AT_S = 24.0
-PRICES = (1.0, 3.0, 6.0, 12.0, 20.0, 30.0, 60.0)
+PRICES = (1.0, 3.0, 6.0, 12.0, 20.0, 30.0)
+_NEAR = (3.0, 6.0, 12.0, 20.0, 30.0)
 _JUDGED_PRICES = (1.0, 3.0, 12.0, 30.0)
 _FIXED_S = (20.0, 30.0, 40.0, 50.0, 70.0)
 _BACKOFFS = tuple(
@@ -30,7 +31,7 @@ _BACKOFFS = tuple(
         (300.0, 900.0, 3600.0),
     )
 )
-_SEARCHED, _TOLD, _FEW = 4000, 60_000, 500
+_SEARCHED, _TOLD, _FEW = 3000, 20_000, 500
 _SETS: Mapping[str, Recipe] = {
     "usual": USUAL,
     "half": replace(USUAL, scale=0.5),
@@ -91,7 +92,7 @@ def judged(name: str | Path, *, seed: int) -> list[float]:
     at = {kind: requests_at(curve, AT_S) for kind, curve in curves.items()}
     to_optimal = [_costs(curves["hazard"])[p] / _costs(curves["optimal"])[p] for p in _JUDGED_PRICES]
     with_more = [_costs(curves["hazard"])[p] / _costs(curves["few"])[p] for p in _JUDGED_PRICES]
-    return [
+    figures = [
         at["hazard"] / at["fixed"],
         at["hazard"] / at["backoff"],
         at["hazard"] / at["phase"],
@@ -102,6 +103,8 @@ def judged(name: str | Path, *, seed: int) -> list[float]:
         at["few"] / at["hazard"],
         *with_more,
     ]
+    print(f"  {name}: {' '.join(map(_number, figures))}", file=sys.stderr)
+    return figures
 
 
 def _of(name: str | Path, seed: int) -> tuple[Sequence[Life], Sequence[Life]]:
@@ -121,13 +124,13 @@ def _curves(
     yield "backoff", _best_backoffs(whole, rest)
     for kind in (Kind.PHASE, Kind.HAZARD, Kind.OPTIMAL):
         yield kind, [whole.judge(Policy(kind, (price,))) for price in PRICES]
-    yield "live", _hazards(Comparison(lives, TRAINED, seed=seed, live=True))
-    yield "few", _hazards(Comparison([*lives[:_FEW], *rest], _FEW, seed=seed))
-    yield "none", _hazards(Comparison(rest, 0, seed=seed))
+    yield "live", _hazards(Comparison(lives, TRAINED, seed=seed, live=True), _NEAR[:-1])
+    yield "few", _hazards(Comparison([*lives[:_FEW], *rest], _FEW, seed=seed), PRICES)
+    yield "none", _hazards(Comparison(rest, 0, seed=seed), _NEAR)
 
 
-def _hazards(comparison: Comparison) -> Sequence[Figures]:
-    return [comparison.judge(Policy(Kind.HAZARD, (price,))) for price in PRICES]
+def _hazards(comparison: Comparison, prices: Sequence[float]) -> Sequence[Figures]:
+    return [comparison.judge(Policy(Kind.HAZARD, (price,))) for price in prices]
 
 
 def _best_backoffs(whole: Comparison, rest: Sequence[Life]) -> Sequence[Figures]:
