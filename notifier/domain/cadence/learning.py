@@ -4,15 +4,14 @@ Three things make it work. A change is spread over the interval in which it must
 look that saw it. Exposure is credited at every look. What little is known is drawn to the parent in pseudo-events.
 """
 
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from notifier.domain.cadence.ages import BINS, EDGES, WIDTHS, bin_of
+from notifier.domain.cadence.ages import BINS, bin_of
 from notifier.domain.cadence.law import Law
 from notifier.domain.cadence.prior import prior_of
 from notifier.domain.cadence.situation import Part, Situation
+from notifier.domain.cadence.tally import Tally
 
 SCHEMA = 1
 _LEVELS = (3, 4, 5)
@@ -21,68 +20,22 @@ _PSEUDO_EVENTS = 0.3
 _PSEUDO_EVENTS_TO_PRIOR = 0.05
 _MOST_EVENTS = 3000.0
 _SLACK = 1.1
-_MOST_NODES = 4000
+_MOST_NODES = 2000
 _SHORTEST_S = 1e-3
 
 Document = Mapping[str, Any]
 _Path = tuple[str, ...]
 
 
-class Tally:
-    """Events and seconds of exposure in each bin."""
-
-    __slots__ = ("_crossed", "_partly", "events", "total")
-
-    def __init__(self, events: Sequence[float] = (), exposure: Sequence[float] = ()) -> None:
-        self.events = array("d", events or (0.0,) * BINS)
-        self.total = sum(events)
-        self._partly = array("d", exposure or (0.0,) * BINS)
-        self._crossed = array("d", (0.0,) * (BINS + 1))
-
-    @property
-    def exposure(self) -> list[float]:
-        """Seconds in each bin. Bins that were crossed whole are counted by where the crossings begin and end."""
-        crossed = accumulate(self._crossed)
-        return [
-            partly + max(n, 0.0) * width
-            for partly, n, width in zip(self._partly, crossed, WIDTHS, strict=False)
-        ]
-
-    def expose(self, first: int, last: int, since_age_s: float, age_s: float) -> None:
-        """Count the seconds between two ages, in these bins, as survived."""
-        if first == last:
-            self._partly[first] += age_s - since_age_s
-            return
-        self._partly[first] += EDGES[first + 1] - since_age_s
-        self._partly[last] += age_s - EDGES[last]
-        self._crossed[first + 1] += 1
-        self._crossed[last] -= 1
-
-    def book(self, shares: Iterable[tuple[int, float, float]]) -> None:
-        """Count one event, spread over bins, with the seconds that it was awaited in each."""
-        for number, share, awaited_s in shares:
-            self.events[number] += share
-            self._partly[number] += awaited_s
-        self.total += 1
-
-    def plus(self, other: "Tally") -> "Tally":
-        """Return what both have counted."""
-        return Tally(_sums(self.events, other.events), _sums(self.exposure, other.exposure))
-
-    def times(self, factor: float) -> "Tally":
-        """Return the same evidence with another weight."""
-        return Tally([each * factor for each in self.events], [each * factor for each in self.exposure])
-
-
 class _Node:
     """What is known of one path: what was stored, what was seen since, and the law made of it all."""
 
-    __slots__ = ("base", "due", "fresh", "law", "root_due", "seen")
+    __slots__ = ("base", "drained", "due", "fresh", "law", "root_due", "seen")
 
     def __init__(self) -> None:
         self.base, self.fresh = Tally(), Tally()
         self.law: Law | None = None
-        self.seen = self.due = self.root_due = 0
+        self.seen = self.due = self.root_due = self.drained = 0
 
     def forget(self, most_events: float) -> None:
         """Let old evidence weigh less once there is plenty; time alone teaches nothing, so it forgets nothing."""
@@ -137,10 +90,11 @@ class Hazards:
 
     def drain(self) -> Document:
         """Return what was learned since the last call; it goes on counting here."""
-        fresh = {path: node.fresh for path, node in self._nodes.items()}
-        for node in self._nodes.values():
-            node.base, node.fresh = node.base.plus(node.fresh), Tally()
-        return _document(fresh)
+        fresh = {path: node for path, node in self._nodes.items() if node.seen > node.drained}
+        document = _document({path: node.fresh for path, node in fresh.items()})
+        for node in fresh.values():
+            node.base, node.fresh, node.drained = node.base.plus(node.fresh), Tally(), node.seen
+        return document
 
     def rebase(self, document: Document) -> None:
         """Take what is stored for what was known; what was learned since `drain` is kept."""
@@ -152,12 +106,20 @@ class Hazards:
     def _chain(self, situation: Situation) -> tuple[_Node, ...]:
         chain = self._chains.get(situation)
         if chain is None:
-            # Words and methods are the upstream's: past some thousands we learn by the general ones only.
-            levels = _LEVELS if len(self._nodes) < _MOST_NODES else _LEVELS[:1]
-            chain = tuple(self._nodes.setdefault(situation[:level], _Node()) for level in levels)
+            chain = tuple(self._nodes_of(situation))
             if len(self._chains) < _MOST_NODES:
                 self._chains[situation] = chain
         return chain
+
+    def _nodes_of(self, situation: Situation) -> Iterator[_Node]:
+        """Words and methods are the upstream's: once there are very many, new ones are learned with their like."""
+        for level in _LEVELS:
+            node = self._nodes.get(situation[:level])
+            if node is None:
+                if len(self._nodes) >= _MOST_NODES and level > _LEVELS[0]:
+                    return
+                node = self._nodes[situation[:level]] = _Node()
+            yield node
 
 
 def follow(
@@ -194,10 +156,6 @@ def stay(hazards: Hazards, parts: Sequence[Part], *, looked_s: float, now_s: flo
     """Learn that nothing changed between two looks."""
     for part in parts:
         hazards.credit(part.situation, looked_s - part.since_s, now_s - part.since_s, changed=False)
-
-
-def _sums(some: Sequence[float], others: Sequence[float]) -> list[float]:
-    return [a + b for a, b in zip(some, others, strict=True)]
 
 
 def merged(*documents: Document, most_events: float = _MOST_EVENTS) -> Document:
