@@ -164,6 +164,7 @@ def test_two_workers_learn_for_each_other():
     for worker in (one, other):
         worker.rebase(total)
     assert one.document() == other.document() == total
+    assert one.law(PENDING).hazard(20) == other.law(PENDING).hazard(20)
     assert one.drain()["situations"] == []
     both = sum(sum(row["events"]) for row in total["situations"] if len(row["path"]) == 3)
     assert both == pytest.approx(1200, abs=1)

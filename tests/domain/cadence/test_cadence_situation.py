@@ -57,11 +57,13 @@ def test_each_open_refund_is_a_part_by_its_stage():
         a_refund("r3", "SUCCESS"),
         a_refund("r4", "MANUAL_REVIEW"),
         a_refund("r5", "FAILURE"),
+        a_refund("r6", sent_to_gateway=None),
     )
     assert words(a_snapshot("CHARGED", refunds=refunds))[1:] == [
         ("refund", "PENDING_QUEUED", "r1"),
         ("refund", "PENDING_SENT", "r2"),
         ("refund", "MANUAL_REVIEW", "r4"),
+        ("refund", "PENDING_SENT", "r6"),
     ]
 
 
