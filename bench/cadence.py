@@ -121,7 +121,7 @@ def _curves(
     whole = Comparison(lives, TRAINED, seed=seed, told=told)
     rest = lives[TRAINED:]
     yield "fixed", [whole.judge(Policy(Kind.FIXED, (each,))) for each in _FIXED_S]
-    yield "backoff", _best_backoffs(whole, rest)
+    yield "backoff", edge_of_backoffs(whole, rest)
     for kind in (Kind.PHASE, Kind.HAZARD, Kind.OPTIMAL):
         yield kind, [whole.judge(Policy(kind, (price,))) for price in PRICES]
     yield "live", _hazards(Comparison(lives, TRAINED, seed=seed, live=True), _NEAR[:-1])
@@ -133,7 +133,7 @@ def _hazards(comparison: Comparison, prices: Sequence[float]) -> Sequence[Figure
     return [comparison.judge(Policy(Kind.HAZARD, (price,))) for price in prices]
 
 
-def _best_backoffs(whole: Comparison, rest: Sequence[Life]) -> Sequence[Figures]:
+def edge_of_backoffs(whole: Comparison, rest: Sequence[Life]) -> Sequence[Figures]:
     """Return the lower left edge of all backoffs: searched on some of the orders that judge, so in hindsight."""
     some = Comparison(rest[: _SEARCHED + 1], 1)
     found = sorted(

@@ -11,7 +11,7 @@ from notifier.domain.order import Source
 from notifier.simulation.lives import Sight
 from notifier.simulation.world import LONGEST_S, SHORTEST_S
 
-_ACCOUNT = "simulated"
+ACCOUNT = "simulated"
 _CLOSED = frozenset({"", "SUCCESS", "FAILURE"})
 _QUEUED = {"PENDING": "PENDING_QUEUED"}
 
@@ -67,5 +67,5 @@ def _parts(sight: Sight, since_s: float) -> Parts:
 
 
 def _part(kind: Kind, word: str, method: str, *, mark: str, since_s: float) -> Part:
-    situation = Situation(Source.ORDER, kind, word, method, _ACCOUNT)
+    situation = Situation(Source.ORDER, kind, word, method, ACCOUNT)
     return Part(situation=situation, id=kind, mark=mark, since_s=since_s)

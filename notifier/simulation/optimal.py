@@ -24,7 +24,7 @@ try:
     from numpy.typing import NDArray
 except ModuleNotFoundError:
     raise InvalidValue(
-        "--policy", "optimal needs numpy; install the extra: pip install 'notifier[simulate]'"
+        "--policy", "optimal needs numpy; install the notifier with its extra `simulate`"
     ) from None
 
 Floats = NDArray[np.float64]

@@ -10,11 +10,9 @@ try:
     from matplotlib import rc_context
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 except ModuleNotFoundError:
-    raise InvalidValue(
-        "--plot", "needs matplotlib; install the extra: pip install 'notifier[simulate]'"
-    ) from None
+    raise InvalidValue("--plot", "needs matplotlib; install the notifier with its extra `simulate`") from None
 
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
@@ -41,13 +39,15 @@ def draw(curves: Mapping[str, Curve], file: Path, *, across: str, up: str, marke
     if file.suffix.lower() not in {".png", ".svg"}:
         raise InvalidValue("--plot", f"{file} ends in neither .png nor .svg")
     # The same curves give the same bytes: no date, and no ids by chance.
-    with rc_context({"svg.hashsalt": "notifier", "font.size": 9}):
+    with rc_context({"svg.hashsalt": "notifier", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(7, 4.5), layout="constrained")
         axes: Axes = figure.add_subplot(xscale="log", yscale="log", xlabel=across, ylabel=up)
         for mark, (name, (xs, ys)) in zip(_MARKS * len(curves), curves.items(), strict=False):
             axes.plot(xs, ys, marker=mark if marked else None, markersize=4, linewidth=1.2, label=name)
         for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(_PLAIN)
+            axis.set_minor_formatter(NullFormatter())
         axes.grid(which="both", alpha=0.25)
         axes.legend(frameon=False)
         metadata = {"Date": None} if file.suffix.lower() == ".svg" else {"Software": None}

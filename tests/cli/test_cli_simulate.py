@@ -1,6 +1,7 @@
 """`notifier simulate`, without a daemon."""
 
 import random
+import sys
 
 import pytest
 
@@ -69,3 +70,19 @@ async def test_a_fault_in_the_file_is_told_with_its_line(cli, tmp_path):
     ran = await cli("simulate", "--lifecycles", str(file))
     assert ran.status == 2
     assert "line 2" in ran.err
+
+
+@pytest.mark.parametrize("library", ["numpy", "matplotlib"])
+async def test_a_library_that_is_missing_is_named_and_missed_only_where_it_is_needed(
+    cli, lifecycles, monkeypatch, library
+):
+    module, *arguments = {
+        "numpy": ("optimal", "--policy", "optimal:5"),
+        "matplotlib": ("plot", "--policy", "fixed:60", "--plot", "frontier.png"),
+    }[library]
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, f"notifier.simulation.{module}", raising=False)
+    ran = await cli("simulate", "--lifecycles", lifecycles, *arguments)
+    assert ran.status == 2
+    assert f"needs {library}; install the notifier with its extra `simulate`" in ran.err
+    assert (await cli("simulate", "--lifecycles", lifecycles, "--policy", "hazard:5")).status == 0

@@ -68,6 +68,6 @@ def test_the_same_figures_draw_the_same_picture(tmp_path, ending):
     for picture in pictures:
         draw_frontier(results, picture)
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
-    assert len(pictures[0].read_bytes()) > 5000
+    assert len(pictures[0].read_bytes()) > 4000
     with pytest.raises(InvalidValue, match=r"neither \.png nor \.svg"):
         draw_frontier(results, tmp_path / "a.gif")
