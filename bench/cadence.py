@@ -14,6 +14,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
+from bench.cadence_rule import rule_to_optimum
 from notifier.simulation.comparison import TRAINED, Comparison, Kind, Policy
 from notifier.simulation.figures import Figures, requests_at
 from notifier.simulation.lives import Life, read_lives
@@ -55,6 +56,7 @@ ASKED = (
     Asked("requests at 24 s, to optimal", 1.10),
     Asked("the same, learning on", 1.10),
     *(Asked(f"cost to optimal at {price:g} s", 1.20 if price == 1 else 1.10) for price in _JUDGED_PRICES),
+    *(Asked(f"the rule under a law it knows, at {price:g} s", 1.02) for price in _JUDGED_PRICES),
     Asked("nothing learned, to the best backoff", 0.65),
     Asked("500 learned, to 5,000", 1.25),
     *(Asked(f"cost at {price:g} s, 5,000 learned to 500", 1.0) for price in _JUDGED_PRICES),
@@ -99,6 +101,7 @@ def judged(name: str | Path, *, seed: int) -> list[float]:
         at["hazard"] / at["optimal"],
         at["live"] / at["optimal"],
         *to_optimal,
+        *(rule_to_optimum(told, price) for price in _JUDGED_PRICES),
         at["none"] / at["backoff"],
         at["few"] / at["hazard"],
         *with_more,
