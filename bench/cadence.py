@@ -64,7 +64,7 @@ ASKED = (
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Judge and print; exit with 1 where a figure falls short."""
+    """Judge and print; what is over what is asked says so."""
     parser = argparse.ArgumentParser(prog="python -m bench cadence")
     parser.add_argument(
         "--lifecycles", type=Path, action="append", default=[], help="judge on this file, too"
