@@ -16,6 +16,7 @@ from notifier.cli.keys import keys
 from notifier.cli.reading import deliveries, events, explain
 from notifier.cli.rendering import render
 from notifier.cli.replaying import replay
+from notifier.cli.simulating import simulate
 from notifier.cli.subscription import subscription
 from notifier.cli.verifying import verify
 from notifier.cli.watch import watch
@@ -42,6 +43,7 @@ for verb in (
     deliveries,
     replay,
     render,
+    simulate,
     verify,
     db,
     keys,

@@ -1,0 +1,54 @@
+"""Delay against requests as a picture: the further to the lower left, the better."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from notifier.errors import InvalidValue
+from notifier.simulation.figures import Figures
+
+try:
+    from matplotlib import rc_context
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+except ModuleNotFoundError:
+    raise InvalidValue("--plot", "needs matplotlib; install the notifier with its extra `simulate`") from None
+
+_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+_PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
+Curve = tuple[Sequence[float], Sequence[float]]
+
+
+def draw_frontier(results: Sequence[Figures], file: Path) -> None:
+    """Write requests against mean delay, a line for each family of policies; the file's ending says PNG or SVG."""
+    families: dict[str, list[Figures]] = {}
+    for each in results:
+        families.setdefault(each.policy.partition(":")[0], []).append(each)
+    curves: dict[str, Curve] = {}
+    for name, points in families.items():
+        points.sort(key=lambda each: each.requests_per_order)
+        curves[name] = ([each.requests_per_order for each in points], [each.delay_mean_s for each in points])
+    draw(curves, file, across="requests an order", up="mean delay of a change, s")
+
+
+def draw(curves: Mapping[str, Curve], file: Path, *, across: str, up: str, marked: bool = True) -> None:
+    """Write curves on logarithmic axes.
+
+    Raises: InvalidValue when the file's name ends in neither .png nor .svg; OSError.
+    """
+    if file.suffix.lower() not in {".png", ".svg"}:
+        raise InvalidValue("--plot", f"{file} ends in neither .png nor .svg")
+    # The same curves give the same bytes: no date, and no ids by chance.
+    with rc_context({"svg.hashsalt": "notifier", "svg.fonttype": "none", "font.size": 9}):
+        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        axes: Axes = figure.add_subplot(xscale="log", yscale="log", xlabel=across, ylabel=up)
+        for mark, (name, (xs, ys)) in zip(_MARKS * len(curves), curves.items(), strict=False):
+            axes.plot(xs, ys, marker=mark if marked else None, markersize=4, linewidth=1.2, label=name)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(_PLAIN)
+            axis.set_minor_formatter(NullFormatter())
+        axes.grid(which="both", alpha=0.25)
+        axes.legend(frameon=False)
+        metadata = {"Date": None} if file.suffix.lower() == ".svg" else {"Software": None}
+        figure.savefig(file, dpi=110, metadata=metadata)
