@@ -26,6 +26,7 @@ from notifier.workers.handed import HandedBodies
 from notifier.workers.heartbeats import Heartbeats
 from notifier.workers.janitor import Janitor
 from notifier.workers.lines import DeliveryLimits
+from notifier.workers.pace import Rate
 from notifier.workers.poller import AccountLimits, Feed, Poller
 from notifier.workers.pulse import Pulse
 from notifier.workers.recording import Recorder, Telling
@@ -34,6 +35,8 @@ from notifier.workers.schedule import Job, Schedule
 from notifier.workers.trouble import Upstream
 
 _GOODBYE_S = 5.0
+# Source: Slack's page on rate limits: a message a second to a channel, a few at once.
+_RATES = {"slack": Rate(1.0, burst_s=2.0)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,4 +187,5 @@ def delivery_limits(config: Config, lanes: Lanes) -> DeliveryLimits:
         lanes=lanes,
         keep_answers=delivery.keep_answers,
         disable_after_s=delivery.disable_after_s,
+        rates=_RATES,
     )

@@ -124,13 +124,14 @@ async def _channels(report: Report, config: "Config", directory: Path | None, *,
 
 
 def _templates(report: Report, channel: "Channel", templates: "Templates") -> None:
-    """Render every template with a sample of every type; one named for a type, with that type alone."""
+    """Render every template with a sample of every type; one named for a type or a subject, with those alone."""
     from notifier.domain.document import SAMPLE_TYPES
 
     names = [name for name in templates.names(channel.name) if not name.startswith("_")]
     problems = []
     for name in names:
-        chosen, types = (None, (name,)) if name in SAMPLE_TYPES else (name, SAMPLE_TYPES)
+        own = tuple(kind for kind in SAMPLE_TYPES if kind == name or kind.startswith(f"{name}."))
+        chosen, types = (None, own) if name in SAMPLE_TYPES else (name, own or SAMPLE_TYPES)
         failures = {kind: text for kind in types if (text := _failure(channel, chosen, kind))}
         for text in dict.fromkeys(failures.values()):
             kinds = [kind for kind, each in failures.items() if each == text]

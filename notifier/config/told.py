@@ -115,11 +115,18 @@ class Slack(Section):
 
     bot_token_file: SecretFile | None = None
     bot_token_env: EnvName | None = None
+    signing_secret_file: SecretFile | None = None
+    signing_secret_env: EnvName | None = None
     api_url: Url = "https://slack.com/api"
 
     @property
     def bot_token(self) -> Secret | None:
         return self._secrets.get("bot_token")
+
+    @property
+    def signing_secret(self) -> Secret | None:
+        """What Slack signs the clicks on our buttons with; without it messages have no such buttons."""
+        return self._secrets.get("signing_secret")
 
 
 class Email(Section):

@@ -14,7 +14,7 @@ from notifier.domain.event import Event, EventId
 from notifier.domain.order import OrderKey, Source, WatchState
 from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import SubscriptionId
-from notifier.storage.audience import ReceiverStore, SubscriptionStore, TemplateStore
+from notifier.storage.audience import ConversationStore, ReceiverStore, SubscriptionStore, TemplateStore
 from notifier.storage.records import (
     AttemptRecord,
     Claim,
@@ -303,6 +303,7 @@ class Transaction(
     SubscriptionStore,
     DeliveryStore,
     ReceiverStore,
+    ConversationStore,
     ReplayStore,
     BacklogStore,
     AuditStore,

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from notifier.domain.alert.telling import lane_of, may_collapse
 from notifier.domain.delivery import DeliveryId, owed
 from notifier.domain.document import Document, event_document, order_document
 from notifier.domain.event import DERIVED_SLUGS, Event
@@ -58,8 +59,8 @@ async def tell(
             account=account,
             subscription=listener,
             event=event,
-            watch_id=watch.id if watch else None,
-            may_collapse=listener.mode is Mode.LATEST and not _is_derived(event),
+            watch_id=watch.id if watch else lane_of(event),
+            may_collapse=_may_collapse(event, listener),
         )
         for listener, wanted in _who_wants(documents, listeners, tags, never_to)
         for event in owed_of(listener, wanted)
@@ -115,6 +116,12 @@ async def tell_only(
     )
     await tx.owe([debt], now=now, lanes=lanes)
     return delivery.id
+
+
+def _may_collapse(event: Event, listener: Subscription) -> bool:
+    if event.incident is not None:
+        return may_collapse(event, listener)
+    return listener.mode is Mode.LATEST and not _is_derived(event)
 
 
 def _is_derived(event: Event) -> bool:

@@ -5,7 +5,7 @@ attempt, so that nothing but an attempt in flight can ever be made twice.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from notifier.clock import Clock
 from notifier.domain.delivery import Delivery, DeliveryId
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.storage.records import DueDelivery, Lanes
-from notifier.workers.pace import Pace
+from notifier.workers.pace import Pace, Rate
 
 _RECORDING_S = 60.0
 _RATED_AHEAD_S = 60.0
@@ -31,6 +31,8 @@ class DeliveryLimits:
     schedule: tuple[float, ...]
     lanes: Lanes
     keep_answers: bool = True
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    """By channel, the pace of subscriptions that have none of their own."""
     disable_after_s: float = 432_000.0
 
     @property
@@ -65,6 +67,8 @@ class Claimed(Struct, frozen=True, kw_only=True, gc=False):
     lease_until: datetime
     edition: int = 0
     """Of the subscriptions, as of which it was claimed."""
+    handle: str | None = None
+    """Of the message that this one goes on from."""
 
 
 @dataclass(slots=True)
@@ -102,7 +106,7 @@ class Lines:
         self._longest = timedelta(seconds=limits.longest_attempt_s)
         self._lines: dict[SubscriptionId, Line] = {}
         self._offered: deque[Line] = deque()
-        self._paces: dict[SubscriptionId, tuple[float, Pace]] = {}
+        self._paces: dict[SubscriptionId, tuple[Rate, Pace]] = {}
         self._widths: dict[SubscriptionId, int] = {}
         self._held: set[DeliveryId] = set()
         self.outstanding = 0
@@ -231,13 +235,17 @@ class Lines:
         return taken
 
     def _pace(self, subscription: Subscription) -> Pace | None:
-        rate = subscription.rate_per_s
+        rate = self._rate(subscription)
         if rate is None:
             return None
         known = self._paces.get(subscription.id)
         if known is None or known[0] != rate:
-            known = self._paces[subscription.id] = rate, Pace(rate, self._clock)
+            known = self._paces[subscription.id] = rate, Pace(rate.per_s, self._clock, burst_s=rate.burst_s)
         return known[1]
+
+    def _rate(self, subscription: Subscription) -> Rate | None:
+        own = subscription.rate_per_s
+        return Rate(own) if own is not None else self._limits.rates.get(subscription.channel)
 
     def has_time(self, claimed: Claimed, now: datetime) -> bool:
         """Return whether an attempt that begins now ends within its lease."""
@@ -253,7 +261,7 @@ class Lines:
 
     def _new_line(self, subscription: Subscription) -> Line:
         """Return an empty line: of a slow one no longer than what goes in a minute, or it is never free."""
-        longest, rate = self._limits.line_length, subscription.rate_per_s
+        longest, rate = self._limits.line_length, self._rate(subscription)
         if rate is not None:
-            longest = min(longest, max(1, int(rate * _RATED_AHEAD_S)))
+            longest = min(longest, max(1, int(rate.per_s * _RATED_AHEAD_S)))
         return Line(longest, self._widths.get(subscription.id, 1))

@@ -2,6 +2,7 @@
 
 from notifier.storage.repository.audit import Audits
 from notifier.storage.repository.backlog import Backlogs
+from notifier.storage.repository.conversations import Conversations
 from notifier.storage.repository.health import Health
 from notifier.storage.repository.log import Events
 from notifier.storage.repository.looks import Looks, Snapshots
@@ -23,6 +24,7 @@ class Repository(
     Owing,
     Outcomes,
     Receivers,
+    Conversations,
     Replays,
     Backlogs,
     Audits,
