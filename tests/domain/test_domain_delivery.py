@@ -29,6 +29,7 @@ REASON_OF = {
     Verdict.REFUSED: Reason.REFUSED_BY_SERVICE,
     Verdict.GONE: Reason.GONE,
     Verdict.OWN_FAULT: Reason.OWN_FAULT,
+    Verdict.OUTDATED: Reason.NEWER_STATE,
 }
 
 
