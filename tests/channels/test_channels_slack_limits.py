@@ -23,7 +23,8 @@ CHANNEL = a_slack(api_url="http://127.0.0.1:1")
 EVIL = st.one_of(
     st.sampled_from(
         ["<!channel>", "<@U024BE7LH>", "<https://evil.test|ok>", "```code```", "*bold* _it_ ~no~ `x`",
-         ":rotating_light:", "\u202eevil\u2066", "شكراً جزيلاً", "🔥" * 300, "x" * 300, "a\nb\tc\x00", "&amp; & &lt;", "#general @here"]
+         ":rotating_light:", "\u202eevil\u2066", "شكراً جزيلاً", "🔥" * 300, "x" * 300, "a\nb\tc\x00",
+         "&amp; & &lt;", "#general @here"]
     ),
     st.text(min_size=1, max_size=300),
 )  # fmt: skip
