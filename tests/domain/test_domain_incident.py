@@ -36,7 +36,7 @@ def draft(**members):
 
 def an_incident(**members):
     opened = opening(draft(**members), account="shop", rule_id="alr_1", family="failed", routes=(), now=NOW)
-    return told(replace(opened, paged_at=NOW), Reason.OPENED, now=NOW)
+    return told(opened, Reason.OPENED, now=NOW)
 
 
 def lived(incident, *minutes, start=1):
@@ -139,7 +139,7 @@ def test_after_three_returns_it_is_unstable_and_does_not_end_for_an_hour():
     flaps = [WELL, FIRING] * 3
     incident, reasons = lived(an_incident(), *flaps)
     assert reasons[1::2] == [Reason.REOPENED, Reason.REOPENED, Reason.UNSTABLE]
-    _, reasons = lived(replace(incident, paged_at=None), *[WELL] * 60, start=7)
+    _, reasons = lived(incident, *[WELL] * 60, start=7)
     assert Reason.RESOLVED not in reasons[:59]
     assert reasons[59] is Reason.RESOLVED
     assert [n for n, each in enumerate(reasons, 1) if each is Reason.UNSTABLE] == [15, 30, 45]

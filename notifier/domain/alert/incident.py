@@ -50,7 +50,7 @@ class Incident:
     said_at: datetime | None = None
     """When more than newer figures was told last."""
     paged_at: datetime | None = None
-    """Since when somebody is called: its opening, its return, its rise; reminders count from there."""
+    """When somebody was called anew: at its opening, its return, its rise; reminders count from there."""
     pages: int = 0
     reminders: int = 0
     reopenings: tuple[datetime, ...] = ()
@@ -153,13 +153,15 @@ def restated(incident: Incident, *, later_paid: int, now: datetime) -> tuple[Inc
 
 def told(incident: Incident, reason: Reason, *, now: datetime) -> Incident:
     """Note that it was told, and whether that calls somebody."""
-    said_at = incident.said_at if reason is Reason.FIGURES else now
+    is_new = reason in _NEW_CALLS
     return replace(
         incident,
         report=replace(incident.report, reason=reason),
         told_at=now,
-        said_at=said_at,
-        pages=incident.pages + (reason in _CALLS),
+        said_at=incident.said_at if reason is Reason.FIGURES else now,
+        paged_at=now if is_new else incident.paged_at,
+        reminders=0 if is_new else incident.reminders,
+        pages=incident.pages + (is_new or reason is Reason.UNACKNOWLEDGED),
     )
 
 
@@ -179,7 +181,7 @@ def is_within_budget(paged_at: tuple[datetime, ...], budget: int, *, now: dateti
     return sum(now - at < BUDGET_SPAN for at in paged_at) < budget
 
 
-_CALLS = frozenset({Reason.OPENED, Reason.REOPENED, Reason.SEVERITY_ROSE, Reason.UNACKNOWLEDGED})
+_NEW_CALLS = frozenset({Reason.OPENED, Reason.REOPENED, Reason.SEVERITY_ROSE})
 
 
 def _fired(incident: Incident, draft: IncidentReport, now: datetime) -> tuple[Incident, Reason | None]:
@@ -197,7 +199,7 @@ def _fired(incident: Incident, draft: IncidentReport, now: datetime) -> tuple[In
         after = replace(after, state=IncidentState.OPEN, acknowledged_at=None, acknowledged_by=None)
     incident = replace(incident, report=after)
     if rose:
-        return replace(incident, paged_at=now, reminders=0), Reason.SEVERITY_ROSE
+        return incident, Reason.SEVERITY_ROSE
     if grew:
         return incident, Reason.SCOPE_GREW
     return _still(incident, now)
@@ -219,8 +221,7 @@ def _returned(incident: Incident, draft: IncidentReport, now: datetime) -> tuple
         incident,
         report=report,
         reopenings=recent,
-        paged_at=now,
-        reminders=0,
+        paged_at=None,
         restate_at=None,
         held_until=now + UNSTABLE_HOLD if is_unstable else None,
     )
