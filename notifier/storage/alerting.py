@@ -14,15 +14,14 @@ from notifier.domain.alert.ledger import SeenOutcome
 from notifier.domain.alert.outcome import Family, Outcome
 from notifier.domain.alert.report import IncidentState
 from notifier.domain.alert.silence import Silence, SilenceId
-from notifier.domain.order import OrderKey
+from notifier.domain.order import OrderId, OrderKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """Where an alert stands: judged up to an instant, from outcomes up to a number, with the detector's own state."""
+    """Where an alert stands: judged up to an instant, with the detector's own state."""
 
     judged_through: datetime | None = None
-    read_through: int = 0
     schema: int = 0
     state: bytes | None = None
 
@@ -41,12 +40,15 @@ class OutcomeStore(Protocol):
         """Return outcomes with a number after `after`, seen before an instant, in the order in which they were seen."""
 
     async def histories(
-        self, account: str, order_keys: Collection[OrderKey], *, through: int
+        self, account: str, order_keys: Collection[OrderKey], *, through: int | None = None
     ) -> dict[tuple[OrderKey, Family, str | None], list[SeenOutcome]]:
-        """Return all that is kept of some orders up to a number, for each subject by the time of its end."""
+        """Return all that is kept of some orders, or that up to a number, for each subject by the time of its end."""
 
-    async def last_outcome(self, account: str, *, before: datetime) -> int:
-        """Return the number of the last outcome seen before an instant, 0 where there is none."""
+    async def last_outcome(self, account: str, *, before: datetime | None = None) -> int:
+        """Return the number of the last outcome seen, or seen before an instant; 0 where there is none."""
+
+    async def order_ids(self, account: str, order_keys: Sequence[OrderKey]) -> list[OrderId]:
+        """Return orders as they were first spelled; those that are not watched any more too."""
 
     async def prune_outcomes(self, *, before: datetime, limit: int = 1000) -> int:
         """Forget outcomes seen before an instant; return how many went."""

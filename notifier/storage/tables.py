@@ -371,7 +371,6 @@ alerts = _table(
     Column("name", Text, nullable=False),
     Column("document", Document(Alert), nullable=False),
     Column("judged_through", Instant),
-    Column("read_through", Whole, nullable=False),
     Column("state_schema", Whole, nullable=False),
     Column("state", LargeBinary),
     UniqueConstraint("account", "name"),

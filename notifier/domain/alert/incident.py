@@ -21,6 +21,10 @@ EDITED_EVERY = timedelta(seconds=60)
 REMINDED_AFTER = (timedelta(minutes=15), timedelta(minutes=60))
 BUDGET_SPAN = timedelta(hours=12)
 
+_NEW_CALLS = frozenset({Reason.OPENED, Reason.REOPENED, Reason.SEVERITY_ROSE})
+CALLS = _NEW_CALLS | {Reason.UNACKNOWLEDGED}
+"""Why somebody is called; everything else is to be read when there is time."""
+
 _HARDEST_FIRST = (Tier.PAGE, Tier.RUN, Tier.PLAIN, Tier.SILENCE, Tier.STUCK, Tier.SLOW, Tier.WARN)
 
 
@@ -40,6 +44,8 @@ class Incident:
 
     account: str
     rule_id: str
+    family: str
+    """What kind of trouble of the rule it is; two kinds at one place are two incidents."""
     report: IncidentReport
     routes: tuple[str, ...] = ()
     """Subscriptions that are told, by id or name; empty is all that want it."""
@@ -90,7 +96,9 @@ def opening(
         updated_at=now,
         peak=max(draft.peak, draft.rate),
     )
-    return Incident(account=account, rule_id=rule_id, report=report, routes=routes, judged_through=now)
+    return Incident(
+        account=account, rule_id=rule_id, family=family, report=report, routes=routes, judged_through=now
+    )
 
 
 def is_related(one: Place, other: Place) -> bool:
@@ -161,7 +169,7 @@ def told(incident: Incident, reason: Reason, *, now: datetime) -> Incident:
         said_at=incident.said_at if reason is Reason.FIGURES else now,
         paged_at=now if is_new else incident.paged_at,
         reminders=0 if is_new else incident.reminders,
-        pages=incident.pages + (is_new or reason is Reason.UNACKNOWLEDGED),
+        pages=incident.pages + (reason in CALLS),
     )
 
 
@@ -179,9 +187,6 @@ def event_type(reason: Reason) -> str:
 def is_within_budget(paged_at: tuple[datetime, ...], budget: int, *, now: datetime) -> bool:
     """Return whether one more incident may call somebody, given when those before it did on the same route."""
     return sum(now - at < BUDGET_SPAN for at in paged_at) < budget
-
-
-_NEW_CALLS = frozenset({Reason.OPENED, Reason.REOPENED, Reason.SEVERITY_ROSE})
 
 
 def _fired(incident: Incident, draft: IncidentReport, now: datetime) -> tuple[Incident, Reason | None]:

@@ -12,11 +12,11 @@ from notifier.domain.alert.alert import Alert, AlertId
 from notifier.domain.alert.ledger import SeenOutcome
 from notifier.domain.alert.outcome import Family, Outcome
 from notifier.domain.money import Money
-from notifier.domain.order import OrderKey
+from notifier.domain.order import OrderId, OrderKey
 from notifier.errors import Conflict, NotFound
 from notifier.storage.alerting import Learned
 from notifier.storage.repository.base import AnyRow, Rows
-from notifier.storage.tables import alerts, ends
+from notifier.storage.tables import alerts, ends, watches
 
 _ADD = insert(ends)
 _KEYS_AT_ONCE = 500
@@ -38,7 +38,7 @@ class Alerts(Rows):
         return [_seen(row) for row in rows]
 
     async def histories(
-        self, account: str, order_keys: Collection[OrderKey], *, through: int
+        self, account: str, order_keys: Collection[OrderKey], *, through: int | None = None
     ) -> dict[tuple[OrderKey, Family, str | None], list[SeenOutcome]]:
         found: dict[tuple[OrderKey, Family, str | None], list[SeenOutcome]] = defaultdict(list)
         keys = sorted(set(order_keys))
@@ -46,16 +46,30 @@ class Alerts(Rows):
             some = select(ends).where(
                 ends.c.account == account,
                 ends.c.order_key.in_(keys[start : start + _KEYS_AT_ONCE]),
-                ends.c.seq <= through,
             )
+            if through is not None:
+                some = some.where(ends.c.seq <= through)
             for row in await self._connection.execute(some.order_by(ends.c.ended_at, ends.c.seq)):
                 seen = _seen(row)
                 found[seen.outcome.order_key, seen.outcome.family, seen.outcome.subject_id].append(seen)
         return found
 
-    async def last_outcome(self, account: str, *, before: datetime) -> int:
-        last = select(func.max(ends.c.seq)).where(ends.c.account == account, ends.c.observed_at < before)
-        return await self._connection.scalar(last) or 0
+    async def last_outcome(self, account: str, *, before: datetime | None = None) -> int:
+        last = select(ends.c.seq).where(ends.c.account == account)
+        if before is None:
+            last = last.order_by(ends.c.seq.desc())
+        else:
+            last = last.where(ends.c.observed_at < before).order_by(
+                ends.c.observed_at.desc(), ends.c.seq.desc()
+            )
+        return await self._connection.scalar(last.limit(1)) or 0
+
+    async def order_ids(self, account: str, order_keys: Sequence[OrderKey]) -> list[OrderId]:
+        found = select(watches.c.order_key, watches.c.order_id).where(
+            watches.c.account == account, watches.c.order_key.in_(order_keys)
+        )
+        spelled = {row.order_key: row.order_id for row in await self._connection.execute(found)}
+        return [OrderId(spelled[key]) for key in order_keys if key in spelled]
 
     async def prune_outcomes(self, *, before: datetime, limit: int = 1000) -> int:
         # The last one stays: SQLite would give its number again, and who reads by numbers would miss what follows.
@@ -65,7 +79,7 @@ class Alerts(Rows):
 
     async def save_alert(self, alert: Alert) -> None:
         changed = {"name": alert.name, "document": alert}
-        fixed = {"id": alert.id, "account": alert.account, "read_through": 0, "state_schema": 0}
+        fixed = {"id": alert.id, "account": alert.account, "state_schema": 0}
         try:
             await self._upsert(alerts, fixed | changed, changed)
         except IntegrityError:
@@ -91,7 +105,6 @@ class Alerts(Rows):
         row = (await self._connection.execute(select(alerts).where(alerts.c.id == alert_id))).one()
         return Learned(
             judged_through=row.judged_through,
-            read_through=row.read_through,
             schema=row.state_schema,
             state=row.state,
         )
@@ -102,7 +115,6 @@ class Alerts(Rows):
             .where(alerts.c.id == alert_id)
             .values(
                 judged_through=learned.judged_through,
-                read_through=learned.read_through,
                 state_schema=learned.schema,
                 state=learned.state,
             )

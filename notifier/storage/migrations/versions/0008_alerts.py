@@ -38,7 +38,6 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
         sa.Column("judged_through", _WHOLE),
-        sa.Column("read_through", _WHOLE, nullable=False),
         sa.Column("state_schema", _WHOLE, nullable=False),
         sa.Column("state", sa.LargeBinary()),
         sa.UniqueConstraint("account", "name"),
