@@ -1,17 +1,20 @@
 """The lattice of slices: the whole account, single dimensions, pairs; and which few of them are alive."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
+from notifier.domain.alert.outcome import PLACED
 from notifier.domain.alert.report import Place
 
 WHOLE: Place = ()
 _NESTED = {("payment_method_type", "payment_method"), ("payment_method", "bank")}
 """Pairs of which one nearly says the other: a slice of both would be the narrower one again."""
+_RANK = {name: rank for rank, name in enumerate(PLACED)}
+_PAIR = 2
 
 
 def places_of(dimensions: Place, names: Sequence[str]) -> Iterator[Place]:
-    """Yield every place that an outcome belongs to, coarse ones first: at most 1 + d + d(d-1)/2 of d dimensions."""
+    """Yield every place that an outcome belongs to, coarse ones first: 1 + d + d(d-1)/2 of d dimensions at most."""
     held = [pair for pair in dimensions if pair[0] in names]
     yield WHOLE
     for pair in held:
@@ -38,33 +41,22 @@ def are_apart(one: Place, other: Place) -> bool:
 
 
 def overlap(one: Place, other: Place) -> Place:
-    """Return the place of the orders that are in both, which must not be apart."""
-    names = {**dict(one), **dict(other)}
-    order = [name for name, _ in (*one, *other)]
-    return tuple(
-        (name, names[name]) for name in sorted(names, key=lambda name: (_rank(name), order.index(name)))
-    )
+    """Return the place of the orders that are in both; the two must not be apart."""
+    held = {**dict(one), **dict(other)}
+    return tuple(sorted(held.items(), key=lambda pair: (_RANK.get(pair[0], len(_RANK)), pair[0])))
 
 
-def _rank(name: str) -> int:
-    return _ORDER.get(name, len(_ORDER))
+def are_siblings(one: Place, other: Place) -> bool:
+    """Return whether the two differ in the value of one dimension and in nothing else."""
+    return len(one) == len(other) and are_apart(one, other) and len(set(one) & set(other)) == len(one) - 1
 
 
-_ORDER = {
-    name: rank for rank, name in enumerate(("gateway", "payment_method_type", "payment_method", "bank"))
-}
+def heaviest(weights: Mapping[Place, float], *, limit: int, least: float) -> list[Place]:
+    """Return the places worth tests of their own: the whole, then single dimensions, then pairs, at most `limit`.
 
-
-def heaviest(weights: Iterable[tuple[Place, float]], *, limit: int, least: float) -> list[Place]:
-    """Return the places worth a test of their own: the heaviest, coarser ones before finer, at most `limit`.
-
-    A place lighter than `least` orders is left to its parents, so that the cost of a minute has a bound.
+    `weights` are orders a place. Pairs lighter than `least` and those beyond the limit are left to their parents, so
+    the cost of a minute has a bound.
     """
-    alive = sorted(weights, key=lambda pair: (len(pair[0]), -pair[1], pair[0]))
-    found = [place for place, weight in alive if place == WHOLE or weight >= least]
-    coarse = [place for place in found if len(place) < 2]  # noqa: PLR2004 - the whole and single dimensions
-    pairs = sorted(
-        (pair for pair in alive if len(pair[0]) == 2 and pair[1] >= least),  # noqa: PLR2004 - as above
-        key=lambda pair: (-pair[1], pair[0]),
-    )
-    return (coarse + [place for place, _ in pairs])[:limit]
+    alive = [place for place, weight in weights.items() if place and (len(place) < _PAIR or weight >= least)]
+    alive.sort(key=lambda place: (len(place), -weights[place], place))
+    return [WHOLE, *alive][:limit]
