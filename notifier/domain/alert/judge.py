@@ -62,7 +62,10 @@ def run_limits(rule: Rule, daily: Sequence[float], normal: Normal, noise: Sequen
     false_a_day = rule.false_pages_per_month * _RUN_PART / _DAYS_A_MONTH / max(thin, 1)
     return [
         run_length(
-            rate=rate, noise=min(rho + doubt, _MOST_NOISE), orders_a_day=orders, false_a_day=false_a_day
+            rate=rate,
+            noise=min(rho + doubt, _MOST_NOISE),
+            orders_a_day=_THIN_PER_DAY,  # as many as there can be: how many there are is not known at first
+            false_a_day=false_a_day,
         )
         if orders < _THIN_PER_DAY
         else inf
