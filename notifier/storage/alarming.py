@@ -1,7 +1,7 @@
 """Keeping an incident and telling of it, in one transaction: whoever moves one, worker or person, does it here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -29,6 +29,16 @@ class Telling(Protocol):
 
     @property
     def livemode(self) -> Callable[[str], bool]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The same as a value."""
+
+    expires_after_s: float
+    lanes: Lanes
+    new_id: Callable[[], str]
+    livemode: Callable[[str], bool]
 
 
 async def keep(

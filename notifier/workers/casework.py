@@ -1,27 +1,25 @@
-"""From verdicts to incidents: what opens, goes on, ends or comes back in one minute, in the caller's transaction."""
+"""From verdicts to incidents that are kept and told, in the caller's transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from notifier.domain.alert.alert import Alert
-from notifier.domain.alert.drafting import Minute, draft_of_cause, draft_of_place
-from notifier.domain.alert.finding import Cause, Judged, Verdict
+from notifier.domain.alert.docket import moves
+from notifier.domain.alert.drafting import Minute
+from notifier.domain.alert.finding import Judged, Verdict
 from notifier.domain.alert.incident import (
     BUDGET_SPAN,
     Condition,
     Incident,
     advance,
-    is_related,
-    is_within_budget,
     may_return,
     opening,
     restated,
 )
 from notifier.domain.alert.ledger import HOUR
-from notifier.domain.alert.report import IncidentReport, Place, Reason, Severity, Tier
+from notifier.domain.alert.report import Reason
 from notifier.domain.alert.silence import Silence
-from notifier.domain.alert.slices import is_within
 from notifier.domain.alert.summary import SUMMARY, summary_of
 from notifier.storage.alarming import Telling, keep
 from notifier.storage.contract import Transaction
@@ -29,10 +27,6 @@ from notifier.workers.accounting import Book
 from notifier.workers.hindsight import paid_after_all
 
 _SAMPLES = 5
-FAILING = "failing"
-"""The family of incidents in which too much fails; the other is silence."""
-SPAN = max(BUDGET_SPAN, timedelta(hours=1))
-"""How long incidents are remembered here after their end: to return, and to count against a budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +36,13 @@ class Case:
     tx: Transaction
     account: str
     at: datetime
-    now: datetime
     lag_s: float
     telling: Telling
     silences: Sequence[Silence]
     incidents: dict[str, Incident]
     told: list[Reason] = field(default_factory=list)
 
-    async def keep(self, incident: Incident, reason: Reason | None) -> Incident:
+    async def keep(self, incident: Incident, reason: Reason | None) -> None:
         """Write and tell."""
         known = self.incidents.get(incident.id)
         kept = await keep(
@@ -64,24 +57,18 @@ class Case:
         if kept.told_at == self.at and kept.report.reason is not Reason.FIGURES:
             self.told.append(kept.report.reason)
         self.incidents[kept.id] = kept
-        return kept
-
-    def of(self, rule_id: str) -> list[Incident]:
-        """Return a rule's incidents, oldest first."""
-        return [each for each in self.incidents.values() if each.rule_id == rule_id]
 
 
 async def begin(
     tx: Transaction, account: str, *, at: datetime, now: datetime, lag_s: float, telling: Telling
 ) -> Case:
-    """Return what is known before a minute is judged."""
-    living = await tx.living_incidents(account, ended_after=at - SPAN)
+    """Return what is known before a minute is judged: what is open, may return, or counts against a budget."""
+    living = await tx.living_incidents(account, ended_after=at - BUDGET_SPAN)
     silences = await tx.silences(account, now=now)
     return Case(
         tx=tx,
         account=account,
         at=at,
-        now=now,
         lag_s=lag_s,
         telling=telling,
         silences=silences,
@@ -94,13 +81,16 @@ async def judge(case: Case, book: Book, verdict: Verdict) -> None:
     if not isinstance(verdict, Judged):
         return
     minute = Minute(number=verdict.minute, ended_at=case.at, lag_s=case.lag_s)
-    moved: set[str] = set()
-    causes = [*verdict.causes, *_silence(book)]
-    for cause in causes:
-        moved.add(await _fire(case, book, cause, minute, moved))
-    for incident in case.of(book.alert.id):
-        if incident.id not in moved and not incident.is_over:
-            await _wait(case, book, incident, causes, minute)
+    for incident, reason in moves(book.alert, book.ledger, verdict, case.incidents, minute):
+        await case.keep(await _with_samples(case, book, incident, verdict.minute), reason)
+
+
+async def _with_samples(case: Case, book: Book, incident: Incident, minute: int) -> Incident:
+    keys = book.ledger.samples(incident.report.cause, after=minute - HOUR, most=_SAMPLES)
+    if incident.is_over or not keys:
+        return incident
+    samples = tuple(await case.tx.order_ids(case.account, keys))
+    return replace(incident, report=replace(incident.report, samples=samples))
 
 
 async def finish(case: Case, alerts: Sequence[Alert]) -> None:
@@ -127,102 +117,19 @@ async def say_stale(case: Case) -> None:
             await case.keep(replace(stale, report=replace(stale.report, lag_s=case.lag_s)), reason)
 
 
-def _silence(book: Book) -> list[Cause]:
-    """Return that hardly anything ends any more; who calls has seen that our own looks are done."""
-    finding = book.ledger.detector.silence() if Tier.SILENCE in book.alert.tiers else None
-    if finding is None:
-        return []
-    return [Cause(place=finding.place, finding=finding, share=1.0, inhibited=(), slices=(), normal_slices=())]
-
-
-def _family(cause: Cause) -> str:
-    return Tier.SILENCE if cause.finding.tier is Tier.SILENCE else FAILING
-
-
-async def _fire(case: Case, book: Book, cause: Cause, minute: Minute, moved: set[str]) -> str:
-    alert = book.alert
-    draft = draft_of_cause(alert, book.ledger, cause, minute)
-    draft = replace(draft, samples=await _samples(case, book, cause.place, minute.number))
-    family = _family(cause)
-    known = _the_same(case, alert, cause.place, family, moved)
-    if known is not None:
-        incident, reason = advance(known, Condition.FIRING, draft, now=case.at)
-        if incident.merged_into and incident.report.severity is Severity.P1:
-            incident = replace(incident, merged_into=None)
-        return (await case.keep(incident, reason)).id
-    incident = opening(
-        draft, account=case.account, rule_id=alert.id, family=family, routes=alert.routes, now=case.at
-    )
-    if not _may_call(case, alert, incident):
-        incident = replace(incident, merged_into=SUMMARY)
-    return (await case.keep(incident, Reason.OPENED)).id
-
-
-def _the_same(case: Case, alert: Alert, place: Place, family: str, moved: set[str]) -> Incident | None:
-    """Return the incident that this cause belongs to: the same place first, an open one before an ended one."""
-    known = [
-        each
-        for each in case.of(alert.id)
-        if each.id not in moved
-        and each.family == family
-        and is_related(each.report.cause, place)
-        and (not each.is_over or (each.report.cause == place and may_return(each, case.at)))
-    ]
-    return min(known, key=lambda each: (each.is_over, each.report.cause != place), default=None)
-
-
-def _may_call(case: Case, alert: Alert, incident: Incident) -> bool:
-    if incident.report.severity is not Severity.P2:
-        return True
-    paged_at = [
-        each.paged_at
-        for each in case.incidents.values()
-        if each.routes == alert.routes
-        and each.rule_id != SUMMARY
-        and each.report.severity is not Severity.P3
-        and each.paged_at is not None
-    ]
-    return is_within_budget(tuple(paged_at), alert.page_budget, now=case.at)
-
-
-async def _wait(case: Case, book: Book, incident: Incident, causes: Sequence[Cause], minute: Minute) -> None:
-    """Judge an open incident where no test fires."""
-    report, detector = incident.report, book.ledger.detector
-    draft = draft_of_place(book.alert, book.ledger, report, minute)
-    is_covered = any(
-        _family(each) == incident.family and is_within(report.cause, each.place) for each in causes
-    )
-    is_silent = incident.family == Tier.SILENCE
-    is_well = True if is_silent else detector.is_well(report.cause, peak=report.peak)
-    if is_covered or is_well is False:
-        condition = Condition.BETWEEN
-    else:
-        condition = Condition.WELL if is_well else Condition.NO_TRAFFIC
-    await case.keep(*advance(incident, condition, draft, now=case.at))
-
-
-async def _samples(case: Case, book: Book, place: Place, minute: int) -> tuple[str, ...]:
-    keys = book.ledger.samples(place, after=minute - HOUR, most=_SAMPLES)
-    return tuple(await case.tx.order_ids(case.account, keys))
-
-
 async def _sum_up(case: Case, routes: tuple[str, ...]) -> None:
     """Let one summary speak for all incidents that the budget of these routes held back."""
-    members = [
-        each
-        for each in case.incidents.values()
-        if each.routes == routes and each.merged_into is not None and not each.is_over
-    ]
+    of_routes = [each for each in case.incidents.values() if each.routes == routes]
+    reports = [each.report for each in of_routes if each.merged_into is not None and not each.is_over]
+    draft = summary_of(reports, now=case.at) if reports else None
     known = next(
         (
             each
-            for each in reversed(case.of(SUMMARY))
-            if each.routes == routes and (not each.is_over or may_return(each, case.at))
+            for each in reversed(of_routes)
+            if each.rule_id == SUMMARY and (not each.is_over or may_return(each, case.at))
         ),
         None,
     )
-    reports = [each.report for each in members]
-    draft: IncidentReport | None = summary_of(reports, now=case.at) if reports else None
     if draft is not None and known is None:
         opened = opening(
             draft, account=case.account, rule_id=SUMMARY, family=SUMMARY, routes=routes, now=case.at
@@ -230,7 +137,7 @@ async def _sum_up(case: Case, routes: tuple[str, ...]) -> None:
         await case.keep(opened, Reason.OPENED)
     elif draft is not None and known is not None:
         incident, reason = advance(known, Condition.FIRING, draft, now=case.at)
-        has_more = set(draft.slices) > set(known.report.slices) and not known.is_over
+        has_more = len(draft.slices) > len(known.report.slices) and not known.is_over
         await case.keep(incident, Reason.SCOPE_GREW if has_more else reason)
     elif known is not None and not known.is_over:
         await case.keep(*advance(known, Condition.WELL, None, now=case.at))

@@ -1,6 +1,5 @@
 """The alerter over real storage: what opens, what ends, and what a kill, a pause and our own lag do not do."""
 
-
 import pytest
 from alert_kit import Traffic, an_alert, kept, told
 

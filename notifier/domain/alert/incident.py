@@ -64,6 +64,8 @@ class Incident:
     """While it is unstable it does not end."""
     is_stale: bool = False
     restate_at: datetime | None = None
+    note: str | None = None
+    """What whoever acknowledged it wrote."""
     merged_into: str | None = None
     """The summary that speaks for it where the page budget was spent."""
 
@@ -139,7 +141,9 @@ def advance(
             return _still(_with_figures(incident, draft, now), now)
 
 
-def acknowledged(incident: Incident, *, by: str, now: datetime) -> tuple[Incident, Reason | None]:
+def acknowledged(
+    incident: Incident, *, by: str, note: str | None = None, now: datetime
+) -> tuple[Incident, Reason | None]:
     """Note who takes care of it; nobody is reminded any more until it grows."""
     if incident.report.state is not IncidentState.OPEN:
         return incident, None
@@ -150,7 +154,7 @@ def acknowledged(incident: Incident, *, by: str, now: datetime) -> tuple[Inciden
         acknowledged_by=by,
         updated_at=now,
     )
-    return replace(incident, report=report), Reason.ACKNOWLEDGED
+    return replace(incident, report=report, note=note), Reason.ACKNOWLEDGED
 
 
 def restated(incident: Incident, *, later_paid: int, now: datetime) -> tuple[Incident, Reason | None]:
