@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from notifier.domain.alert.incident import Incident, event_type, told
+from notifier.domain.alert.alert import Alert
+from notifier.domain.alert.incident import Condition, Incident, advance, event_type, told
 from notifier.domain.alert.report import IncidentState, Reason
 from notifier.domain.alert.silence import Silence
 from notifier.domain.event import Event, Fact, counted_event_id
@@ -65,6 +66,18 @@ async def keep(
     if worth is not None:
         await _tell(tx, incident, worth, was=was, telling=telling, now=now)
     return incident
+
+
+async def end_all(tx: Transaction, alert: Alert, *, telling: Telling, now: datetime) -> None:
+    """End what is open of an alert that is judged no more: whoever was called must not wait for an end for ever."""
+    silences = await tx.silences(alert.account, now=now)
+    for incident in await tx.living_incidents(alert.account, ended_after=now):
+        if incident.rule_id == alert.id and not incident.is_over:
+            freed = replace(incident, held_until=None, restate_at=None)
+            ended, reason = advance(freed, Condition.WELL, None, now=now)
+            await keep(
+                tx, ended, reason, was=incident.report.state, silences=silences, telling=telling, now=now
+            )
 
 
 def _worth_telling(

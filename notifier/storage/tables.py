@@ -25,10 +25,6 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeEngine
 
-from notifier.domain.alert.alert import Alert
-from notifier.domain.alert.incident import Incident
-from notifier.domain.alert.report import Place
-from notifier.domain.alert.silence import Silence
 from notifier.domain.event import Event, Expectation
 from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.replay import Replay
@@ -342,63 +338,6 @@ templates = _table(
     Column("channel", Text, nullable=False),
     Column("parts", Text, nullable=False),
     Column("updated_at", Instant, nullable=False),
-)
-
-ends = _table(
-    "outcomes",
-    Column("seq", Whole, primary_key=True),
-    Column("account", Text, nullable=False),
-    Column("order_key", Text, nullable=False),
-    Column("family", Text, nullable=False),
-    Column("subject_id", Text),
-    Column("word", Text, nullable=False),
-    Column("is_failed", Whole, nullable=False),
-    Column("is_dated", Whole, nullable=False),
-    Column("dimensions", Document(Place), nullable=False),
-    Column("minor", Whole),
-    Column("currency", Text),
-    Column("ended_at", Instant, nullable=False),
-    Column("observed_at", Instant, nullable=False),
-    Index("outcomes_order", "account", "order_key", "seq"),
-    Index("outcomes_age", "observed_at"),
-)
-"""How attempts ended; in the order in which we saw it, since what ended earlier may be seen later."""
-
-alerts = _table(
-    "alerts",
-    Column("id", Text, primary_key=True),
-    Column("account", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("document", Document(Alert), nullable=False),
-    Column("judged_through", Instant),
-    Column("state_schema", Whole, nullable=False),
-    Column("state", LargeBinary),
-    UniqueConstraint("account", "name"),
-)
-"""Rules, and what each has learned: its state belongs to the one version of the detector that `state_schema` names."""
-
-incidents = _table(
-    "incidents",
-    Column("id", Text, primary_key=True),
-    Column("account", Text, nullable=False),
-    Column("number", Whole, nullable=False),
-    Column("rule_id", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("opened_at", Instant, nullable=False),
-    Column("resolved_at", Instant),
-    Column("restate_at", Instant),
-    Column("document", Document(Incident), nullable=False),
-    UniqueConstraint("account", "number"),
-    Index("incidents_life", "account", "resolved_at"),
-)
-
-silences = _table(
-    "silences",
-    Column("id", Text, primary_key=True),
-    Column("account", Text, nullable=False),
-    Column("until_at", Instant),
-    Column("document", Document(Silence), nullable=False),
-    Index("silences_account", "account", "id"),
 )
 
 meta = _table(

@@ -2,14 +2,16 @@
 
 import asyncio
 
-from notifier.domain.alert.alert import Alert, AlertId
+from notifier.domain.alert.alert import Alert, AlertId, AlertState
 from notifier.domain.alert.backtest import LEARNING, Backtest
 from notifier.domain.alert.counts import minute_of, start_of
 from notifier.domain.alert.ledger import SeenOutcome
 from notifier.domain.alert.report import IncidentState
 from notifier.errors import Conflict
+from notifier.storage.alarming import Told, end_all
 from notifier.storage.alerting import Learned
 from notifier.storage.contract import Transaction
+from notifier.storage.records import Lanes
 from notifier.web.alert_documents import alert_document, backtest_document
 from notifier.web.alert_shapes import AlertMembers, NewAlert
 from notifier.web.alert_shapes import Backtest as Wish
@@ -55,21 +57,24 @@ async def read(call: Call) -> Answer:
 
 
 async def amend(call: Call) -> Answer:
-    """Change the members given. What it counts changed, so it learns anew."""
+    """Change the members given. One that counts something else learns anew."""
     body: AlertMembers = call.body
     async with call.services.storage.writing() as tx:
         alert = _own(await _found(call, tx))
         changed = body.amended(alert)
         await tx.save_alert(changed)
-        if changed.rule != alert.rule:
+        if changed.state is AlertState.DISABLED:
+            await end_all(tx, alert, telling=telling_of(call), now=call.services.clock.now())
+        if (changed.rule, changed.state) != (alert.rule, alert.state):
             await tx.save_learned(alert.id, Learned())
         return Answer(body=alert_document(changed))
 
 
 async def remove(call: Call) -> Answer:
-    """Delete an alert; its open incidents are shown on and judged no more."""
+    """Delete an alert; what is open of it ends."""
     async with call.services.storage.writing() as tx:
         alert = _own(await _found(call, tx))
+        await end_all(tx, alert, telling=telling_of(call), now=call.services.clock.now())
         await tx.remove_alert(alert.account, alert.id)
     return Answer(status=204)
 
@@ -107,6 +112,17 @@ async def backtest(call: Call) -> Answer:
 
 def _first_minute(seen: list[SeenOutcome], until: int) -> int:
     return min((minute_of(each.outcome.ended_at) for each in seen), default=until)
+
+
+def telling_of(call: Call) -> Told:
+    """Return how incidents are told."""
+    services, delivery = call.services, call.services.config.delivery
+    return Told(
+        expires_after_s=delivery.expires_after_s,
+        lanes=Lanes(delivery.order_hold_attempts, delivery.order_hold_s),
+        new_id=lambda: f"dlv_{services.new_id()}",
+        livemode=lambda account: services.accounts[account],
+    )
 
 
 async def _found(call: Call, tx: Transaction) -> Alert:

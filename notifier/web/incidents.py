@@ -3,11 +3,11 @@
 from notifier.domain.alert.incident import Incident, acknowledged
 from notifier.domain.alert.silence import Silence, SilenceId
 from notifier.errors import Conflict
-from notifier.storage.alarming import Told, keep
+from notifier.storage.alarming import keep
 from notifier.storage.contract import Transaction
-from notifier.storage.records import Lanes
 from notifier.web.alert_documents import kept_document, silence_document
 from notifier.web.alert_shapes import Acknowledgement, IncidentQuery, NewSilence, SilenceWish
+from notifier.web.alerts import telling_of
 from notifier.web.idempotency import once
 from notifier.web.paging import number_of, page
 from notifier.web.routing import Answer, Call
@@ -58,7 +58,7 @@ async def acknowledge(call: Call) -> Answer:
             reason,
             was=incident.report.state,
             silences=await tx.silences(call.account, now=now),
-            telling=_telling(call),
+            telling=telling_of(call),
             now=now,
         )
         return await _shown(call, tx, kept)
@@ -136,13 +136,3 @@ async def _shown(call: Call, tx: Transaction, incident: Incident) -> Answer:
     now = call.services.clock.now()
     silences = await tx.silences(call.account, now=now)
     return Answer(body=kept_document(incident, silences, now=now))
-
-
-def _telling(call: Call) -> Told:
-    services, delivery = call.services, call.services.config.delivery
-    return Told(
-        expires_after_s=delivery.expires_after_s,
-        lanes=Lanes(delivery.order_hold_attempts, delivery.order_hold_s),
-        new_id=lambda: f"dlv_{services.new_id()}",
-        livemode=lambda account: services.accounts[account],
-    )

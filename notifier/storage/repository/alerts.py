@@ -14,9 +14,10 @@ from notifier.domain.alert.outcome import Family, Outcome
 from notifier.domain.money import Money
 from notifier.domain.order import OrderId, OrderKey
 from notifier.errors import Conflict, NotFound
+from notifier.storage.alert_tables import alerts, ends
 from notifier.storage.alerting import Learned
 from notifier.storage.repository.base import AnyRow, Rows
-from notifier.storage.tables import alerts, ends, watches
+from notifier.storage.tables import watches
 
 _ADD = insert(ends)
 _KEYS_AT_ONCE = 500

@@ -8,8 +8,8 @@ from notifier.domain.alert.incident import Incident
 from notifier.domain.alert.report import IncidentState
 from notifier.domain.alert.silence import Silence, SilenceId
 from notifier.errors import NotFound
+from notifier.storage.alert_tables import incidents, silences
 from notifier.storage.repository.base import Rows
-from notifier.storage.tables import incidents, silences
 
 
 class Incidents(Rows):
