@@ -19,6 +19,7 @@ from notifier.source.mandate import mandate_source
 from notifier.storage.contract import Storage
 from notifier.storage.records import Lanes
 from notifier.storage.telling import new_delivery_id
+from notifier.workers.alerter import Alerter
 from notifier.workers.auditor import Auditor
 from notifier.workers.contract import Worker
 from notifier.workers.deliverer import Deliverer
@@ -132,7 +133,8 @@ def _jobs(ground: Ground, telling: Telling) -> tuple[Job, ...]:
         every_s=ground.config.delivery.heartbeat_s,
     )
     auditor = Auditor(storage=storage, clock=clock, metrics=metrics, accounts=accounts)
-    return janitor.jobs() + heartbeats.jobs() + auditor.jobs()
+    alerter = Alerter(storage=storage, clock=clock, metrics=metrics, telling=telling, accounts=accounts)
+    return janitor.jobs() + heartbeats.jobs() + auditor.jobs() + alerter.jobs()
 
 
 def _pulse(

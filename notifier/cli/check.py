@@ -157,6 +157,7 @@ def _failure(channel: "Channel", name: str | None, event_type: str) -> str | Non
 def _targets(
     report: Report, config: "Config", channels: "dict[str, Channel]", templates: "Templates"
 ) -> None:
+    from notifier.app.alerts import alerts_of
     from notifier.app.managed import wishes
     from notifier.app.outward import watchdog_problems
     from notifier.app.playground import ACCOUNT
@@ -164,10 +165,11 @@ def _targets(
 
     accounts = dict.fromkeys(config.accounts, True) or {ACCOUNT: False}
     problems: list[Problem] = []
-    try:
-        wishes(config, accounts, channels)
-    except ConfigError as error:
-        problems += error.problems
+    for read in (lambda: wishes(config, accounts, channels), lambda: alerts_of(config, accounts)):
+        try:
+            read()
+        except ConfigError as error:
+            problems += error.problems
     for name, table in config.subscriptions.items():
         known = templates.names(table.channel)
         is_known = table.template is None or table.template in known or config.templates.over_rest

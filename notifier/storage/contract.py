@@ -14,6 +14,7 @@ from notifier.domain.event import Event, EventId
 from notifier.domain.order import OrderKey, Source, WatchState
 from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import SubscriptionId
+from notifier.storage.alerting import AlertStore, IncidentStore, OutcomeStore
 from notifier.storage.audience import ConversationStore, ReceiverStore, SubscriptionStore, TemplateStore
 from notifier.storage.records import (
     AttemptRecord,
@@ -309,6 +310,9 @@ class Transaction(
     AuditStore,
     HealthStore,
     TemplateStore,
+    OutcomeStore,
+    AlertStore,
+    IncidentStore,
     Protocol,
 ):
     """Everything, inside one transaction."""
