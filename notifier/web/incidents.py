@@ -1,5 +1,7 @@
 """Incidents: reading them, taking care of them, and not being told of them."""
 
+from datetime import datetime
+
 from notifier.domain.alert.incident import Incident, acknowledged
 from notifier.domain.alert.silence import Silence, SilenceId
 from notifier.errors import Conflict
@@ -49,18 +51,7 @@ async def acknowledge(call: Call) -> Answer:
     body: Acknowledgement = call.body
 
     async def work(tx: Transaction) -> Answer:
-        incident = _open(await tx.incident(call.account, call.id))
-        now = call.services.clock.now()
-        moved, reason = acknowledged(incident, by=body.by, note=body.note, now=now)
-        kept = await keep(
-            tx,
-            moved,
-            reason,
-            was=incident.report.state,
-            silences=await tx.silences(call.account, now=now),
-            telling=telling_of(call),
-            now=now,
-        )
+        kept = await take_care(call, tx, call.account, call.id, by=body.by, note=body.note)
         return await _shown(call, tx, kept)
 
     return await once(call, work)
@@ -71,23 +62,61 @@ async def silence(call: Call) -> Answer:
     body: SilenceWish = call.body
 
     async def work(tx: Transaction) -> Answer:
-        incident = _open(await tx.incident(call.account, call.id))
-        now = call.services.clock.now()
-        wish = Silence(
-            id=SilenceId(f"sil_{call.services.new_id()}"),
-            account=call.account,
-            by=body.by,
-            note=body.note,
-            created_at=now,
-            incident_id=incident.id,
-            until_at=body.until_at(now),
-            cause=incident.report.cause,
-            severity=incident.report.severity,
-        )
-        await tx.add_silence(wish)
+        until_at = body.until_at(call.services.clock.now())
+        wish = await hush(call, tx, call.account, call.id, by=body.by, note=body.note, until_at=until_at)
         return Answer(status=201, body=silence_document(wish))
 
     return await once(call, work)
+
+
+async def take_care(
+    call: Call, tx: Transaction, account: str, incident_id: str, *, by: str, note: str | None = None
+) -> Incident:
+    """Acknowledge an incident for somebody, however they asked.
+
+    Raises: NotFound; Conflict when it is over.
+    """
+    incident, now = _open(await tx.incident(account, incident_id)), call.services.clock.now()
+    moved, reason = acknowledged(incident, by=by, note=note, now=now)
+    return await keep(
+        tx,
+        moved,
+        reason,
+        was=incident.report.state,
+        silences=await tx.silences(account, now=now),
+        telling=telling_of(call),
+        now=now,
+    )
+
+
+async def hush(
+    call: Call,
+    tx: Transaction,
+    account: str,
+    incident_id: str,
+    *,
+    by: str,
+    note: str | None = None,
+    until_at: datetime | None = None,
+) -> Silence:
+    """Silence an incident for somebody, until it ends or grows where no instant is given.
+
+    Raises: NotFound; Conflict when it is over.
+    """
+    incident = _open(await tx.incident(account, incident_id))
+    wish = Silence(
+        id=SilenceId(f"sil_{call.services.new_id()}"),
+        account=account,
+        by=by,
+        note=note,
+        created_at=call.services.clock.now(),
+        incident_id=incident.id,
+        until_at=until_at,
+        cause=incident.report.cause,
+        severity=incident.report.severity,
+    )
+    await tx.add_silence(wish)
+    return wish
 
 
 async def silences(call: Call) -> Answer:

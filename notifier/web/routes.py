@@ -6,6 +6,7 @@ from notifier.errors import NotFound
 from notifier.web import (
     alerts,
     bulk,
+    clicks,
     deliveries,
     events,
     health,
@@ -121,6 +122,7 @@ ROUTES = (
     Route("DELETE", "/v1/silences/{id}", incidents.end_silence, AccountQuery, success=(204,)),
     Route("POST", _HINTS, hints.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
     Route("POST", f"{_HINTS}/{{account}}", hints.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
+    Route("POST", "/v1/slack/actions", clicks.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
     Route("GET", "/healthz", health.healthz, is_keyless=True),
     Route("GET", "/readyz", health.readyz, success=(200, 503), is_keyless=True),
     Route("GET", "/metrics", health.metrics),

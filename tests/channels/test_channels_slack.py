@@ -236,3 +236,18 @@ def test_a_channel_id_needs_a_bot():
     a_slack(api_url="https://slack.com/api").check_target(BOT)
     with pytest.raises(ChannelMisconfigured, match="bot_token"):
         a_slack().check_target(BOT)
+
+
+async def test_who_clicked_is_answered_at_slacks_own_address_and_nowhere_else(http_sink):
+    named = a_slack(Reach(hosts=frozenset({("127.0.0.1", http_sink.port)})))
+    await named.answer(http_sink.url, "Nothing was done: <!channel>")
+    [got] = http_sink.got
+    told = msgspec.json.decode(got.body)
+    assert told["text"] == "Nothing was done: &lt;!channel&gt;"
+    assert (told["response_type"], told["replace_original"]) == ("ephemeral", False)
+    strict = a_slack(Reach())
+    for url in (http_sink.url, "https://evil.test/hooks.slack.com", "", "nonsense"):
+        await strict.answer(url, "Acknowledged.")
+    assert len(http_sink.got) == 1
+    await named.close()
+    await strict.close()

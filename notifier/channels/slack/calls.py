@@ -19,7 +19,7 @@ from notifier.domain.delivery import Outcome, Reason, Verdict
 from notifier.logs import get_logger
 
 _log = get_logger(__name__)
-_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
+JSON_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 # The beginning of an answer is enough: message texts further on have their quotes escaped.
 _TS = re.compile(rb'"ts"\s*:\s*"(\d{1,20}\.\d{1,10})"')
 _CHANNEL = re.compile(rb'"channel"\s*:\s*"([A-Z0-9]{1,24})"')
@@ -73,7 +73,9 @@ class Calls:
         if left_s <= 0:
             return Said(_LATE)
         body = msgspec.json.encode(message)
-        reply = await self._egress.post(url, body=body, headers=_HEADERS | dict(headers), timeout_s=left_s)
+        reply = await self._egress.post(
+            url, body=body, headers=JSON_HEADERS | dict(headers), timeout_s=left_s
+        )
         if isinstance(reply, Outcome):
             return Said(reply)
         outcome, word = judged(reply, is_api=bool(headers), now=self._clock.now())

@@ -14,7 +14,7 @@ from yarl import URL
 from notifier.channels.context import context_of
 from notifier.channels.contract import Parcel
 from notifier.channels.egress import Egress
-from notifier.channels.slack.calls import Calls
+from notifier.channels.slack.calls import JSON_HEADERS, Calls
 from notifier.channels.slack.limits import MOST_TEXT, cut, fitted
 from notifier.channels.slack.living import News, tell
 from notifier.clock import Clock
@@ -25,6 +25,7 @@ from notifier.errors import ChannelMisconfigured, InvalidValue, TemplateError
 from notifier.templating import Templates, slack
 
 _HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+_CLICK_S = 2.0  # of the three seconds that Slack waits
 _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{5,20}")
 
 
@@ -105,6 +106,17 @@ class SlackChannel:
         else:
             outcome = (await calls.api("chat.postMessage", {"channel": target} | message)).outcome
         return outcome
+
+    async def answer(self, url: str, text: str) -> None:
+        """Answer who clicked on a button, at the address that the click named; nowhere but at Slack's own."""
+        try:
+            self._check_webhook(url)
+        except InvalidValue:
+            return
+        body = msgspec.json.encode(
+            {"text": slack(text), "response_type": "ephemeral", "replace_original": False}
+        )
+        await self._egress.post(url, body=body, headers=JSON_HEADERS, timeout_s=_CLICK_S)
 
     async def close(self) -> None:
         await self._egress.close()
