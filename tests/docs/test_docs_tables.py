@@ -267,7 +267,7 @@ def test_settings_said_to_be_without_effect_are_and_no_others():
         for section in sections
         for name in section.model_fields
         if not name.endswith(("api_key_env", "api_key_file", "master_key_env", "master_key_file"))
-        and not name.startswith(("bot_token_", "password_"))
+        and not name.startswith(("bot_token_", "signing_secret_", "password_"))
     }
     read = _used_outside_of_the_configuration() | {"url"}  # the database's, read as `sqlite_path`
 
