@@ -19,6 +19,7 @@ from notifier.web.incidents import hush, take_care
 from notifier.web.routing import Answer, Call
 
 _USER = re.compile(r"[UW][A-Z0-9]{5,20}")
+_LONGEST_NAME = 80
 _FOR_SLACK = "this is for Slack alone; see signing_secret_env in [slack]"
 _CHALLENGE = {"WWW-Authenticate": "Slack-Signature"}
 _ACKNOWLEDGE, _SILENCE = "incident.acknowledge", "incident.silence"
@@ -36,6 +37,12 @@ class Answering(Protocol):
 
 class _User(Struct):
     id: str
+    name: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name that people know, and the id that stays."""
+        return f"{self.name[:_LONGEST_NAME]} ({self.id})" if self.name else self.id
 
 
 class _Action(Struct):
@@ -71,7 +78,7 @@ async def receive(call: Call) -> Answer:
         raise web.HTTPUnauthorized(text=_FOR_SLACK, headers=_CHALLENGE)
     payload = _payload(body)
     for action in payload.actions:
-        text = await _done(call, action, payload.user.id)
+        text = await _done(call, action, payload.user.shown)
         channel = call.services.channels.get("slack")
         if text and isinstance(channel, Answering):
             await channel.answer(payload.response_url, text)

@@ -28,11 +28,11 @@ class AnsweringChannel(FakeChannel):
         self.answers.append((url, text))
 
 
-def form(action="incident.acknowledge", value=f"shop/{INCIDENT}", user="U02ABCDEF"):
+def form(action="incident.acknowledge", value=f"shop/{INCIDENT}", user="U02ABCDEF", **known):
     action = {"type": "button", "action_id": action, "value": value}
     clicked = {
         "type": "block_actions",
-        "user": {"id": user},
+        "user": {"id": user} | known,
         "actions": [action],
         "response_url": "https://hooks.slack.com/actions/1",
     }
@@ -84,6 +84,13 @@ async def test_an_acknowledgement_is_kept_told_and_answered(clicks, services, ch
     )
     assert told == ["incident.acknowledged"]
     assert channel.answers == [("https://hooks.slack.com/actions/1", "Acknowledged.")]
+
+
+async def test_who_clicked_is_known_by_name_and_id(clicks, services):
+    await click(clicks, form(name="jane"))
+    async with services.storage.reading() as tx:
+        incident = await tx.incident("shop", INCIDENT)
+    assert incident.report.acknowledged_by == "jane (U02ABCDEF)"
 
 
 async def test_a_silence_until_the_end_covers_the_incident(clicks, services, channel):
