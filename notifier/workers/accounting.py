@@ -66,11 +66,13 @@ class Books:
         self._books: dict[AlertId, Book] = {}
         self._read_through = 0
 
-    async def follow(self, alerts: Sequence[Alert], *, through: int) -> None:
+    async def follow(self, alerts: Sequence[Alert], *, through: int) -> list[Book]:
         """Have a book of each of these alerts and of no other, with all that was seen by now.
 
-        A new alert learns silently from the past, and judges from the minute after `through` on.
+        A new alert learns silently from the past, and judges from the minute after `through` on. Returns: the books
+        that were opened now, to be written down before their next minute.
         """
+        opened = []
         self._books = {
             each.id: book
             for each in alerts
@@ -81,7 +83,9 @@ class Books:
             if alert.id in self._books:
                 self._books[alert.id].alert = alert
             else:
-                self._books[alert.id] = await self._open(alert, through)
+                opened.append(await self._open(alert, through))
+                self._books[alert.id] = opened[-1]
+        return opened
 
     def next_minute(self, through: int) -> int | None:
         """Return the first minute up to `through` that some alert has not judged."""

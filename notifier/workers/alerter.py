@@ -19,7 +19,7 @@ from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
 from notifier.workers import casework
-from notifier.workers.accounting import Books, held_of
+from notifier.workers.accounting import Book, Books, held_of
 from notifier.workers.casework import Case
 from notifier.workers.recording import Telling
 from notifier.workers.schedule import Job
@@ -76,7 +76,8 @@ class Alerter:
         complete = minute_of(min(now, due or now)) - 1
         books = self._books.setdefault(account, Books(account, self.storage, self.clock))
         try:
-            await books.follow(alerts, through=complete)
+            opened = await books.follow(alerts, through=complete)
+            await self._write_down(opened)
             for _ in range(_MOST_MINUTES):
                 minute = books.next_minute(complete)
                 if minute is None:
@@ -87,6 +88,13 @@ class Alerter:
             self._books.pop(account, None)  # What was counted may be ahead of what is written.
             raise
         return (now - start_of(books.judged + 1)).total_seconds()
+
+    async def _write_down(self, opened: Sequence[Book]) -> None:
+        """Keep where new books begin, or a restart before their first minute would begin later."""
+        if opened:
+            async with self.storage.writing() as tx:
+                for book in opened:
+                    await tx.save_learned(book.alert.id, book.learned())
 
     async def _judge_minute(
         self, account: str, alerts: Sequence[Alert], minute: int, *, lag_s: float

@@ -55,6 +55,15 @@ class Traffic:
                 await tx.add_outcomes(made, observed_at=at + timedelta(seconds=50), is_dated=True)
             await self.house.clock.advance(60)
 
+    async def past(self, minutes: int) -> None:
+        """Have had so many minutes of traffic before now."""
+        now = self.house.clock.now()
+        async with self.house.storage.writing() as tx:
+            for ago in range(minutes, 0, -1):
+                at = now - timedelta(minutes=ago)
+                made = [each for gateway, rate in self.rates.items() for each in self._of(gateway, rate, at)]
+                await tx.add_outcomes(made, observed_at=at + timedelta(seconds=50), is_dated=True)
+
     async def lived(self, alerter: Alerter, minutes: int) -> None:
         for _ in range(minutes):
             await self.flow()
