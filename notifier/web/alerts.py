@@ -86,7 +86,7 @@ async def backtest(call: Call) -> Answer:
     async with services.storage.reading() as tx:
         alert = await _found(call, tx)
     until = minute_of(services.clock.now()) - 1
-    since = until - round(body.days * _MINUTES_A_DAY)
+    since = until + 1 - round(body.days * _MINUTES_A_DAY)
     test = Backtest(alert=alert, judges_from=since)
     begun = start_of(since - LEARNING)
     async with services.storage.reading() as tx:

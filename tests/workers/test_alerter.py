@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from alert_kit import Traffic, all_events, an_alert, kept, told
 
 from notifier.domain.alert.alert import AlertId
 from notifier.domain.alert.incident import acknowledged
@@ -13,6 +12,7 @@ from notifier.domain.alert.silence import Silence, SilenceId
 from notifier.domain.order import OrderKey
 from notifier.errors import StorageError
 from notifier.storage.alarming import end_all
+from support.traffic import Traffic, all_events, an_alert, kept, told
 
 OPENED, RESOLVED = ("incident.opened", "opened"), ("incident.resolved", "resolved")
 

@@ -10,7 +10,10 @@ from notifier.domain.alert.incident import Incident
 from notifier.domain.alert.outcome import Family, Outcome
 from notifier.domain.money import Money
 from notifier.domain.order import OrderKey
+from notifier.storage.records import Lanes
+from notifier.storage.telling import new_delivery_id
 from notifier.workers.alerter import Alerter
+from notifier.workers.recording import Telling
 from support.clock import START
 
 BEGIN = START.replace(minute=0, second=0, microsecond=0)
@@ -41,10 +44,16 @@ class Traffic:
             "storage": house.storage,
             "clock": house.clock,
             "metrics": house.metrics,
-            "telling": house.telling,
+            "telling": self.telling,
             "accounts": ("shop",),
         }
         return Alerter(**(given | members))
+
+    @property
+    def telling(self) -> Telling:
+        return Telling(
+            expires_after_s=285_120, lanes=Lanes(), new_id=new_delivery_id, livemode=lambda _: False
+        )
 
     async def flow(self, minutes: int = 1) -> None:
         """Let minutes of traffic end and be seen, at the present time and after it; the clock goes along."""
