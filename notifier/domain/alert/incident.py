@@ -182,8 +182,10 @@ def event_type(reason: Reason) -> str:
     match reason:
         case Reason.OPENED | Reason.REOPENED:
             return "incident.opened"
-        case Reason.ACKNOWLEDGED | Reason.RESOLVED:
-            return f"incident.{reason}"
+        case Reason.ACKNOWLEDGED:
+            return "incident.acknowledged"
+        case Reason.RESOLVED:
+            return "incident.resolved"
         case _:
             return "incident.updated"
 
