@@ -103,7 +103,7 @@ class Books:
 
     async def _open(self, alert: Alert, through: int) -> Book:
         async with self._storage.reading() as tx:
-            learned = await tx.learned(alert.id)
+            learned = await tx.alert_learned(alert.id)
             if learned.judged_through is not None and learned.schema == STATE_SCHEMA and learned.state:
                 return await self._reopened(tx, alert, learned.judged_through, learned.state)
             book = Book(alert, Ledger(alert.rule), through)

@@ -91,13 +91,13 @@ async def test_only_what_counts_something_else_learns_anew(start, storage):
     (alert,) = await start(FAILURES)
     learned = Learned(judged_through=FakeClock().now(), schema=1, state=b"{}")
     async with storage.writing() as tx:
-        await tx.save_learned(alert.id, learned)
+        await tx.save_alert_learned(alert.id, learned)
     await start(FAILURES + "page_budget = 9\n")
     async with storage.reading() as tx:
-        assert await tx.learned(alert.id) == learned
+        assert await tx.alert_learned(alert.id) == learned
     await start(FAILURES + 'filter = { gateway = ["PAYU"] }\n')
     async with storage.reading() as tx:
-        assert await tx.learned(alert.id) == Learned()
+        assert await tx.alert_learned(alert.id) == Learned()
 
 
 async def test_a_name_that_was_taken_over_rest_is_refused(start, storage):

@@ -109,13 +109,13 @@ async def test_what_counts_something_else_learns_anew_and_else_not(api, storage,
     made = (await api.post("/v1/alerts", RULE)).body
     alert_id, learned = AlertId(made["id"]), Learned(judged_through=clock.now(), schema=1, state=b"{}")
     async with storage.writing() as tx:
-        await tx.save_learned(alert_id, learned)
+        await tx.save_alert_learned(alert_id, learned)
     await api.patch(f"/v1/alerts/{alert_id}", {"page_budget": 5})
     async with storage.reading() as tx:
-        assert await tx.learned(alert_id) == learned
+        assert await tx.alert_learned(alert_id) == learned
     await api.patch(f"/v1/alerts/{alert_id}", {"outcome": "refund"})
     async with storage.reading() as tx:
-        assert await tx.learned(alert_id) == Learned()
+        assert await tx.alert_learned(alert_id) == Learned()
 
 
 async def test_an_alert_of_the_configuration_is_read_only(api, storage):

@@ -121,10 +121,10 @@ async def test_what_an_alert_learned_outlives_its_edits(storage, at):
     learned = Learned(judged_through=at(60), schema=1, state=b'{"a": 1}')
     async with storage.writing() as tx:
         await tx.save_alert(alert())
-        assert await tx.learned(AlertId("alr_failures")) == Learned()
-        await tx.save_learned(AlertId("alr_failures"), learned)
+        assert await tx.alert_learned(AlertId("alr_failures")) == Learned()
+        await tx.save_alert_learned(AlertId("alr_failures"), learned)
         await tx.save_alert(alert(page_budget=9))
-        assert await tx.learned(AlertId("alr_failures")) == learned
+        assert await tx.alert_learned(AlertId("alr_failures")) == learned
 
 
 async def test_incidents_are_listed_newest_first_and_found_by_state(storage, at):
