@@ -21,7 +21,7 @@ STATE_SCHEMA = 1
 LEARNED_FROM = 24 * HOUR
 """Minutes of the past that a new alert learns from, where that many are kept."""
 _MOST_ANEW = 200_000
-_PAGE = 5000
+_PAGE = 1000
 _STRIDE = 30
 """Minutes that are stepped over at once where nothing is told; none is longer than a detector remembers."""
 

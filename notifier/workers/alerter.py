@@ -12,7 +12,6 @@ from notifier.clock import Clock
 from notifier.domain.alert.alert import Alert, AlertState
 from notifier.domain.alert.counts import minute_of, start_of
 from notifier.domain.alert.finding import Judged, Verdict
-from notifier.domain.alert.incident import CALLS
 from notifier.domain.alert.outcome import dimensions_of
 from notifier.domain.alert.report import Place
 from notifier.domain.alert.slices import is_within
@@ -117,10 +116,10 @@ class Alerter:
                 await casework.judge(case, book, verdict)
                 await tx.save_alert_learned(book.alert.id, book.learned())
             await casework.finish(case, alerts)
-        for reason in case.told:
-            if reason in CALLS:
+        for incident_id, reason, is_page in case.told:
+            if is_page:
                 self.metrics.pages_total.labels(reason).inc()
-            log.info("incident.told", account=account, reason=reason)
+            log.info("incident.told", account=account, incident=incident_id, reason=reason)
         places = {place for _, verdict in verdicts for place in _suspects(verdict)}
         if places and self.attend is not None:
             await self._attend(account, places, self.attend)
