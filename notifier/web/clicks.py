@@ -12,11 +12,11 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from notifier.channels.slack.signature import is_genuine
 from notifier.errors import Conflict, NotFound
 from notifier.logs import get_logger
 from notifier.web.incidents import hush, take_care
 from notifier.web.routing import Answer, Call
+from notifier.web.slack_signature import is_genuine
 
 _USER = re.compile(r"[UW][A-Z0-9]{5,20}")
 _LONGEST_NAME = 80

@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from notifier.channels.slack.signature import signed
 from notifier.config.model import Config
 from notifier.config.secret import Secret
 from notifier.domain.alert.incident import Incident
 from notifier.domain.alert.report import IncidentState
 from notifier.domain.alert.sample import sample_report
+from notifier.web.slack_signature import signed
 from support.clock import START
 from support.fakes import FakeChannel
 
