@@ -22,7 +22,7 @@ _USER = re.compile(r"[UW][A-Z0-9]{5,20}")
 _LONGEST_NAME = 80
 _FOR_SLACK = "this is for Slack alone; see signing_secret_env in [slack]"
 _CHALLENGE = {"WWW-Authenticate": "Slack-Signature"}
-_ACKNOWLEDGE, _SILENCE = "incident.acknowledge", "incident.silence"
+_ACKNOWLEDGE, _SILENCE = "acknowledge", "silence"
 
 log = get_logger(__name__)
 

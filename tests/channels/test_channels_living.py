@@ -214,7 +214,7 @@ async def test_a_webhook_gets_a_message_an_event_without_dead_buttons_and_no_mer
     assert not {"news", "reply", "channel"} & told.keys()
     assert violations(told) == []
     [actions] = [block for block in told["blocks"] if block["type"] == "actions"]
-    assert [button["action_id"] for button in actions["elements"]] == ["incident.open"]
+    assert [button["action_id"] for button in actions["elements"]] == ["open"]
     await channel.close()
 
 

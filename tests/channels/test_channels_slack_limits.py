@@ -157,9 +157,9 @@ def test_buttons_name_account_and_incident_and_only_an_open_one_can_be_acknowled
         ]
         return {each["action_id"]: each.get("value") for each in elements}
 
-    assert buttons("incident.opened")["incident.acknowledge"] == "sandbox/inc_0123456789abcdef"
-    assert buttons("incident.acknowledged").keys() == {"incident.silence", "incident.open"}
-    assert buttons("incident.resolved").keys() == {"incident.open"}
+    assert buttons("incident.opened")["acknowledge"] == "sandbox/inc_0123456789abcdef"
+    assert buttons("incident.acknowledged").keys() == {"silence", "open"}
+    assert buttons("incident.resolved").keys() == {"open"}
 
 
 @pytest.mark.parametrize(
