@@ -20,6 +20,7 @@ class Metrics:
         self._polling()
         self._delivering()
         self._running()
+        self._alerting()
 
     def render(self) -> tuple[bytes, str]:
         """Return the body of GET /metrics and its content type."""
@@ -74,6 +75,11 @@ class Metrics:
         self.hints_total = self._counter(
             "hints_total", "Webhooks of the upstream by what came of them", "account", "outcome"
         )
+
+    def _alerting(self) -> None:
+        self.incidents_open = self._gauge("incidents_open", "Incidents that have not ended")
+        self.pages_total = self._counter("pages_total", "Events of incidents that call somebody", "reason")
+        self.alerts_lag_s = self._gauge("alerts_lag_seconds", "How long ago the last judged minute ended")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"notifier_{name}", text, labels, registry=self.registry)

@@ -53,7 +53,8 @@ class Templates:
     ) -> str:
         """Return one part of a message, at most MOST_CHARACTERS long.
 
-        A name is looked up as it is; without one the event's type is tried, then `default`. SHIPPED is a name, too.
+        A name is looked up as it is; without one the event's type is tried, then its subject, then `default`. SHIPPED
+        is a name, too.
         Raises: TemplateError naming file and line.
         """
         try:
@@ -75,7 +76,7 @@ class Templates:
         return tuple(sorted({match["name"] for match in found if match}))
 
     def _look_up(self, channel: str, name: str | None, event_type: str, part: str) -> jinja2.Template:
-        names = [event_type, "default"] if name is None else [name]
+        names = [event_type, event_type.partition(".")[0], "default"] if name is None else [name]
         files = [f"{channel}/{each}.{part}.j2" for each in names if _NAME.fullmatch(each)]
         if name == SHIPPED:
             files = [f"{_SHIPPED_FOLDER}/{channel}/default.{part}.j2"]

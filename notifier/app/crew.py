@@ -10,6 +10,7 @@ from notifier.channels.contract import Channel
 from notifier.config.model import Config
 from notifier.storage.records import Lanes
 from notifier.storage.telling import new_delivery_id
+from notifier.workers.alerter import Alerter
 from notifier.workers.auditor import Auditor
 from notifier.workers.contract import Worker
 from notifier.workers.deliverer import Deliverer
@@ -18,12 +19,15 @@ from notifier.workers.heartbeats import Heartbeats
 from notifier.workers.janitor import Janitor
 from notifier.workers.learner import Learner
 from notifier.workers.lines import DeliveryLimits
+from notifier.workers.pace import Rate
 from notifier.workers.pulse import Pulse
 from notifier.workers.recording import Telling
 from notifier.workers.replayer import Replayer
 from notifier.workers.schedule import Job, Schedule
 
 _GOODBYE_S = 5.0
+# Source: Slack's page on rate limits: a message a second to a channel, a few at once.
+_RATES = {"slack": Rate(1.0, burst_s=2.0)}
 
 
 def crew(
@@ -87,7 +91,8 @@ def _jobs(ground: Ground, telling: Telling) -> tuple[Job, ...]:
         every_s=ground.config.delivery.heartbeat_s,
     )
     auditor = Auditor(storage=storage, clock=clock, metrics=metrics, accounts=accounts)
-    return janitor.jobs() + heartbeats.jobs() + auditor.jobs()
+    alerter = Alerter(storage=storage, clock=clock, metrics=metrics, telling=telling, accounts=accounts)
+    return janitor.jobs() + heartbeats.jobs() + auditor.jobs() + alerter.jobs()
 
 
 def _pulse(
@@ -119,4 +124,5 @@ def delivery_limits(config: Config, lanes: Lanes) -> DeliveryLimits:
         lanes=lanes,
         keep_answers=delivery.keep_answers,
         disable_after_s=delivery.disable_after_s,
+        rates=_RATES,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from yarl import URL
 
+from notifier.app.alerts import synchronise_alerts
 from notifier.app.crew import crew, telling_of
 from notifier.app.ground import Ground
 from notifier.app.managed import synchronise
@@ -73,6 +74,7 @@ async def assembled(
         await synchronise(
             config, accounts, channels, storage, clock=clock, new_id=_new_id, new_secret=_new_secret
         )
+        await synchronise_alerts(config, accounts, storage, clock=clock, new_id=_new_id)
         shelf, cells = await _shelf(config, storage), Cells()
         stack.push_async_callback(cells.close)
         handed = HandedBodies(shelf, cells, metrics)

@@ -4,10 +4,7 @@ from pathlib import Path
 
 from notifier.config.model import Config
 from notifier.errors import ConfigError, Problem
-from notifier.logs import get_logger
 from notifier.source.keys import key_problems
-
-log = get_logger(__name__)
 
 
 def supported(config: Config) -> Path:
@@ -23,6 +20,4 @@ def supported(config: Config) -> Path:
         )
     if problems or path is None:
         raise ConfigError(problems)
-    if config.alerts:
-        log.warning("config.without_effect", setting="alerts", advice="this version does not act on it yet")
     return path

@@ -21,7 +21,14 @@ def channels(config: Config, templates: Templates, clock: Clock) -> dict[str, Ch
     egress, timeout_s = Egress(reach), config.delivery.timeout_s
     built: tuple[Channel, ...] = (
         WebhookChannel(templates, egress, clock, timeout_s=timeout_s),
-        SlackChannel(templates, egress, clock, config=config.slack, timeout_s=timeout_s),
+        SlackChannel(
+            templates,
+            egress,
+            clock,
+            config=config.slack,
+            timeout_s=timeout_s,
+            public_url=config.server.public_url or "",
+        ),
         EmailChannel(templates, config=config.email),
     )
     return {channel.name: channel for channel in built}

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
+from notifier.channels.incident import headline, incident_words
 from notifier.domain.order import Phase
 from notifier.domain.snapshot import Subject
-from notifier.templating import money
+from notifier.templating import money, when
 
 Fact = tuple[str, str]
 """A label and its value."""
@@ -21,27 +22,33 @@ class Tone(StrEnum):
     SYSTEM = "system"
 
 
-def context_of(document: Mapping[str, Any]) -> dict[str, Any]:
+def context_of(document: Mapping[str, Any], *, public_url: str = "") -> dict[str, Any]:
     """Return the variables of a template for people.
 
     `event` the whole document, `data` and `order` out of it (`order` may be none); `title` one sentence of what
-    happened; `topic` what it happened to; `facts` pairs of label and value; `tone` one of Tone.
+    happened; `topic` what it happened to; `facts` pairs of label and value; `tone` one of Tone; `incident` the words
+    of an incident (`incident_words`), none for other events.
     """
     data = document["data"]
+    incident = data.get("incident")
+    words = incident_words(incident, public_url=public_url) if incident else None
     return {
         "event": document,
         "data": data,
         "order": data["order"],
         "title": title(document),
         "topic": _topic(data),
-        "facts": tuple(_facts(document["type"], data)),
+        "facts": _facts_of_incident(words) if words else tuple(_facts(document["type"], data)),
         "tone": _tone(document["type"], data),
+        "incident": words,
     }
 
 
 def title(document: Mapping[str, Any]) -> str:
     """Return what happened as one sentence without its full stop."""
     data, kind = document["data"], document["type"]
+    if data.get("incident"):
+        return headline(data["incident"])
     word = _WORDS.get(kind)
     if word is not None:
         return f"{_topic(data)} {word(data)}"
@@ -58,6 +65,8 @@ def _topic(data: Mapping[str, Any]) -> str:
     match subject:
         case Subject.ORDER | Subject.WATCH:
             return f"Order {order_id}"
+        case Subject.INCIDENT if data.get("incident"):
+            return f"Incident #{data['incident']['number']}"
         case Subject.SOURCE:
             return f"Gateway of account {data['account']}"
         case Subject.HEARTBEAT | Subject.TEST:
@@ -91,10 +100,6 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "source.failing": _said("does not answer as it should"),
     "source.recovered": _said("answers again"),
     "source.refused": _said("refuses our credentials; its orders are not polled"),
-    "incident.opened": _said("has opened"),
-    "incident.acknowledged": _said("was acknowledged"),
-    "incident.updated": _said("has changed"),
-    "incident.resolved": _said("is resolved"),
     "subscription.failing": _said("does not get its messages"),
     "subscription.recovered": _said("gets its messages again"),
     "subscription.disabled": _said("was disabled"),
@@ -103,13 +108,12 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "test.ping": _said("sends this as a test; nothing happened"),
 }
 
-_GOOD = {"recovered", "resolved", "active", "resumed", "availed", "settled", "loan_granted", "loan_active"}
+_GOOD = {"recovered", "active", "resumed", "availed", "settled", "loan_granted", "loan_active"}
 _BAD = {"failure", "failed", "overdue", "manual_review", "stuck", "amount_mismatch", "failing", "refused",
-        "opened", "disabled", "exhausted", "not_found", "abandoned", "expired", "revoked", "loan_rejected",
+        "disabled", "exhausted", "not_found", "abandoned", "expired", "revoked", "loan_rejected",
         "kyc_rejected", "no_offers"}  # fmt: skip
 _ABOUT_US = {
     Subject.SOURCE,
-    Subject.INCIDENT,
     Subject.SUBSCRIPTION,
     Subject.DELIVERY,
     Subject.HEARTBEAT,
@@ -120,6 +124,8 @@ _TONES = {Phase.SUCCEEDED: Tone.GOOD, Phase.FAILED: Tone.BAD}
 
 def _tone(kind: str, data: Mapping[str, Any]) -> Tone:
     word = kind.rpartition(".")[2]
+    if data["subject"] == Subject.INCIDENT:
+        return Tone.GOOD if word == "resolved" else Tone.BAD
     if data["subject"] in _ABOUT_US:
         return Tone.SYSTEM
     if word in _BAD or data["subject"] == Subject.CHARGEBACK:
@@ -129,6 +135,10 @@ def _tone(kind: str, data: Mapping[str, Any]) -> Tone:
     if data["subject"] == Subject.ORDER:
         return _TONES.get(data["phase"], Tone.PLAIN)
     return Tone.GOOD if word in _GOOD or word in {"success", "charged"} else Tone.PLAIN
+
+
+def _facts_of_incident(words: Mapping[str, Any]) -> tuple[Fact, ...]:
+    return (*words["facts"], ("Since", when(words["since"])), ("Incident", words["id"]))
 
 
 def _facts(kind: str, data: Mapping[str, Any]) -> Iterator[Fact]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from notifier.config.secret import Secret
 from notifier.domain.delivery import Outcome
+from notifier.domain.snapshot import Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class Parcel(Struct, frozen=True, kw_only=True, gc=False):
     address: Address
     behind: tuple[str, ...] = ()
     replay_id: str | None = None
+    handle: str | None = None
+    """What an earlier outcome of the same subject left for this subscription; of channels that converse."""
 
 
 class Channel(Protocol):
@@ -55,6 +58,10 @@ class Channel(Protocol):
     @property
     def signs(self) -> bool:
         """Whether subscriptions of this channel get a signing secret."""
+
+    @property
+    def converses_about(self) -> frozenset[Subject]:
+        """Of which subjects one message lives on: each attempt is given the handle that the last outcome left."""
 
     def check_target(self, target: str) -> None:
         """Accept a target that a user typed.

@@ -124,13 +124,14 @@ async def _channels(report: Report, config: "Config", directory: Path | None, *,
 
 
 def _templates(report: Report, channel: "Channel", templates: "Templates") -> None:
-    """Render every template with a sample of every type; one named for a type, with that type alone."""
+    """Render every template with a sample of every type; one named for a type or a subject, with those alone."""
     from notifier.domain.document import SAMPLE_TYPES
 
     names = [name for name in templates.names(channel.name) if not name.startswith("_")]
     problems = []
     for name in names:
-        chosen, types = (None, (name,)) if name in SAMPLE_TYPES else (name, SAMPLE_TYPES)
+        own = tuple(kind for kind in SAMPLE_TYPES if kind == name or kind.startswith(f"{name}."))
+        chosen, types = (None, own) if name in SAMPLE_TYPES else (name, own or SAMPLE_TYPES)
         failures = {kind: text for kind in types if (text := _failure(channel, chosen, kind))}
         for text in dict.fromkeys(failures.values()):
             kinds = [kind for kind, each in failures.items() if each == text]
@@ -156,6 +157,7 @@ def _failure(channel: "Channel", name: str | None, event_type: str) -> str | Non
 def _targets(
     report: Report, config: "Config", channels: "dict[str, Channel]", templates: "Templates"
 ) -> None:
+    from notifier.app.alerts import alerts_of
     from notifier.app.managed import wishes
     from notifier.app.outward import watchdog_problems
     from notifier.app.playground import ACCOUNT
@@ -163,10 +165,11 @@ def _targets(
 
     accounts = dict.fromkeys(config.accounts, True) or {ACCOUNT: False}
     problems: list[Problem] = []
-    try:
-        wishes(config, accounts, channels)
-    except ConfigError as error:
-        problems += error.problems
+    for read in (lambda: wishes(config, accounts, channels), lambda: alerts_of(config, accounts)):
+        try:
+            read()
+        except ConfigError as error:
+            problems += error.problems
     for name, table in config.subscriptions.items():
         known = templates.names(table.channel)
         is_known = table.template is None or table.template in known or config.templates.over_rest

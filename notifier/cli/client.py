@@ -154,12 +154,12 @@ def path_of(*parts: str) -> str:
 
 
 @asynccontextmanager
-async def connected(options: Remote) -> AsyncIterator[Client]:
-    """Open a client of the daemon that the options mean.
+async def connected(options: Remote, *, answer_s: float = _ANSWER_S) -> AsyncIterator[Client]:
+    """Open a client of the daemon that the options mean, which waits so many seconds for an answer.
 
     Raises: ConfigError, Misuse when it cannot be told which.
     """
     daemon = find(options, os.environ)
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_ANSWER_S)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=answer_s)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         yield Client(session, daemon, options.account)

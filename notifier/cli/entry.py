@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App, Parameter
 
 from notifier import __version__
+from notifier.cli.alerts import alerts
 from notifier.cli.check import check
 from notifier.cli.daemon import demo, run, sandbox
 from notifier.cli.database import db
@@ -44,6 +45,7 @@ for verb in (
     replay,
     render,
     simulate,
+    alerts,
     verify,
     db,
     keys,

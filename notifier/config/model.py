@@ -25,7 +25,7 @@ from notifier.config.fields import (
 )
 from notifier.config.secret import Secret
 from notifier.config.section import Section
-from notifier.config.told import Email, Operators, Slack, Subscription
+from notifier.config.told import Alert, Email, Operators, Slack, Subscription
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 MASTER_KEY_BYTES = 32
@@ -191,7 +191,7 @@ class Config(Section):
     polling: Polling = Polling()
     delivery: Delivery = Delivery()
     subscriptions: dict[Name, Subscription] = Field(default_factory=dict)
-    alerts: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    alerts: dict[Name, Alert] = Field(default_factory=dict)
     slack: Slack = Slack()
     email: Email = Email()
     templates: Templates = Templates()

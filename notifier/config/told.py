@@ -77,6 +77,33 @@ class Subscription(Section):
         return body | given
 
 
+class Plain(Section):
+    """A threshold that somebody wrote; its members are those of the REST body."""
+
+    window_s: int
+    more_than: int | None = None
+    rate_over: float | None = None
+    at_least: int | None = None
+
+
+class Alert(Section):
+    """One table [alerts.NAME]; its members are those of the REST body, which is checked further."""
+
+    outcome: Text | tuple[Text, ...]
+    account: Text | None = None
+    dimensions: tuple[Text, ...] = ("gateway", "payment_method_type", "payment_method", "bank")
+    filter: dict[str, tuple[Text, ...]] | None = None
+    false_pages_per_month: float = 1.0
+    tiers: tuple[Text, ...] = ("page", "warn", "slow", "run")
+    plain: Plain | None = None
+    page_budget: int = 2
+    routes: tuple[Text, ...] = ()
+
+    def body(self) -> dict[str, Any]:
+        """Return the given members as JSON values in the REST body's shape."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
 class Operators(Section):
     """Where the daemon tells of its own troubles, and whom it assures that it lives."""
 
@@ -115,11 +142,18 @@ class Slack(Section):
 
     bot_token_file: SecretFile | None = None
     bot_token_env: EnvName | None = None
+    signing_secret_file: SecretFile | None = None
+    signing_secret_env: EnvName | None = None
     api_url: Url = "https://slack.com/api"
 
     @property
     def bot_token(self) -> Secret | None:
         return self._secrets.get("bot_token")
+
+    @property
+    def signing_secret(self) -> Secret | None:
+        """What Slack signs the clicks on our buttons with; without it messages have no such buttons."""
+        return self._secrets.get("signing_secret")
 
 
 class Email(Section):

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_BURST_S = 0.5
+BURST_S = 0.5
 _HAIR_S = 1e-6
 """What sums of floats may be off by: a turn that is due must not seem to be a billionth of a second away."""
 _HIGHEST_PRICE_S = 1e9
@@ -36,7 +36,7 @@ class Bucket:
     seconds see more than a twentieth above their own.
     """
 
-    def __init__(self, rate: float, now_s: float, *, burst_s: float = _BURST_S) -> None:
+    def __init__(self, rate: float, now_s: float, *, burst_s: float = BURST_S) -> None:
         self._burst_s = burst_s
         self.rate = rate
         self._free_at_s = now_s - self._saved_s - self._gap_s
@@ -54,11 +54,11 @@ class Bucket:
     def take(self, now_s: float) -> float:
         """Take the next turn and return how long to wait for it; nought or less is now."""
         self._free_at_s = self._next_s(now_s)
-        return self._free_at_s - now_s
+        return _off_s(self._free_at_s, now_s)
 
     def due_in_s(self, now_s: float) -> float:
         """Return how long the next turn is off, without taking it."""
-        return self._next_s(now_s) - now_s
+        return _off_s(self._next_s(now_s), now_s)
 
     def turns(self, now_s: float, within_s: float) -> int:
         """Return how many turns begin within so many seconds."""
@@ -70,6 +70,10 @@ class Bucket:
 
     def _next_s(self, now_s: float) -> float:
         return max(self._free_at_s + self._gap_s, now_s - self._saved_s)
+
+
+def _off_s(at_s: float, now_s: float) -> float:
+    return at_s - now_s if at_s - now_s > _HAIR_S else 0.0
 
 
 class Throttle:

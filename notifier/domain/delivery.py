@@ -71,13 +71,16 @@ class Verdict(StrEnum):
     REFUSED = "refused"
     GONE = "gone"
     OWN_FAULT = "own_fault"
+    OUTDATED = "outdated"
+    """Nothing was sent: the receiver knows newer state already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a channel says of one attempt.
 
-    Units: `retry_after_s` seconds from the answer; `answer` at most 4 KiB of what came back.
+    Units: `retry_after_s` seconds from the answer; `answer` at most 4 KiB of what came back. `handle` is the
+    channel's own word for the message that later ones of the same subject go on from; None leaves what is kept.
     """
 
     verdict: Verdict
@@ -85,6 +88,7 @@ class Outcome:
     http_status: int | None = None
     retry_after_s: float | None = None
     answer: bytes = b""
+    handle: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +157,8 @@ def advance(
             return _ended(delivery, DeliveryState.DELIVERED, outcome.reason, now)
         case Verdict.REFUSED | Verdict.GONE:
             return _ended(delivery, DeliveryState.FAILED, outcome.reason, now)
+        case Verdict.OUTDATED:
+            return _ended(delivery, DeliveryState.SUPERSEDED, outcome.reason, now)
         case Verdict.OWN_FAULT:
             given_back = replace(delivery, attempts=max(0, delivery.attempts - 1))
             return _again(given_back, outcome.reason, now, _OWN_FAULT_WAIT_S)

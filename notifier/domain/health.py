@@ -29,7 +29,7 @@ _OF_TARGET = frozenset(
         Reason.ANSWER_UNREADABLE,
     }
 )
-_OF_NOBODY = frozenset({Reason.OWN_FAULT, Reason.RENDER_ERROR, Reason.NO_OUTCOME})
+_OF_NOBODY = frozenset({Reason.OWN_FAULT, Reason.RENDER_ERROR, Reason.NO_OUTCOME, Reason.NEWER_STATE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Names: the upstream's list of webhook events; which of them are assumed stands i
 
 from collections.abc import Mapping, Sequence
 
+from notifier.domain.alert.telling import is_mere_edit, may_be_edited
 from notifier.domain.event import Event
 from notifier.domain.order import Phase
 from notifier.domain.subscription import Subscription
@@ -87,8 +88,11 @@ def name_of(event_type: str, phase: str | None) -> str | None:
 def owed_of(listener: Subscription, wanted: Sequence[Event]) -> Sequence[Event]:
     """Return which of the events of one version, all of them wanted, a subscription is owed.
 
-    That is each of them; with the template `juspay` the weightiest that has a name, if any.
+    That is each of them; with the template `juspay` the weightiest that has a name, if any; mere figures of an
+    incident only where they can be edited into what was said before.
     """
+    if not may_be_edited(listener):
+        return [event for event in wanted if not is_mere_edit(event)]
     if (listener.channel, listener.template) != (_CHANNEL, TEMPLATE):
         return wanted
     named = [event for event in wanted if event.type in NAMES]

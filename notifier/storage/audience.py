@@ -1,6 +1,6 @@
 """What a transaction can do about those who are told: subscriptions, how they stand, and templates of theirs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from notifier.domain.handed import HandedTemplate
 from notifier.domain.health import ListenerHealth, TargetHealth
 from notifier.domain.order import OrderKey
 from notifier.domain.subscription import Subscription, SubscriptionId
-from notifier.storage.records import SubscriptionSecrets
+from notifier.storage.records import SubscriptionSecrets, Talk
 
 
 class SubscriptionStore(Protocol):
@@ -56,6 +56,16 @@ class SubscriptionStore(Protocol):
 
     async def secrets(self, subscription_id: SubscriptionId) -> SubscriptionSecrets:
         """Return the unsealed part."""
+
+
+class ConversationStore(Protocol):
+    """The messages that live on: the handle by which their channel finds each again."""
+
+    async def handles(self, talks: Collection[Talk]) -> dict[Talk, str]:
+        """Return the handles of those that have one."""
+
+    async def keep_handles(self, handles: Mapping[Talk, str], *, now: datetime) -> None:
+        """Keep the newest handle of each; `prune` forgets those that were not renewed since."""
 
 
 class ReceiverStore(Protocol):

@@ -14,7 +14,8 @@ from notifier.domain.event import Event, EventId
 from notifier.domain.order import OrderKey, Source, WatchState
 from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import SubscriptionId
-from notifier.storage.audience import ReceiverStore, SubscriptionStore, TemplateStore
+from notifier.storage.alerting import AlertStore, IncidentStore, OutcomeStore
+from notifier.storage.audience import ConversationStore, ReceiverStore, SubscriptionStore, TemplateStore
 from notifier.storage.pacing import PacingStore
 from notifier.storage.records import (
     AttemptRecord,
@@ -305,11 +306,15 @@ class Transaction(
     SubscriptionStore,
     DeliveryStore,
     ReceiverStore,
+    ConversationStore,
     ReplayStore,
     BacklogStore,
     AuditStore,
     HealthStore,
     TemplateStore,
+    OutcomeStore,
+    AlertStore,
+    IncidentStore,
     Protocol,
 ):
     """Everything, inside one transaction."""

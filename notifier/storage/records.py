@@ -16,7 +16,7 @@ from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import Event, EventId, Expectation
 from notifier.domain.instant import iso, seconds
 from notifier.domain.order import OrderId, OrderKey, Phase, Source, WatchState
-from notifier.domain.snapshot import Reader, Snapshot
+from notifier.domain.snapshot import Reader, Snapshot, Subject
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.errors import Conflict
 
@@ -213,7 +213,7 @@ class SubscriptionSecrets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A delivery to be owed, with the place of its lane."""
+    """A delivery to be owed, with the place of its lane: its watch, or the number of its incident's lane."""
 
     delivery: Delivery
     account: str
@@ -240,6 +240,14 @@ class DueDelivery(Struct, frozen=True, kw_only=True, gc=False):
     replay_id: str | None
     is_lapsed: bool
     """Whether an earlier claim ran out without an outcome (a crash, most likely)."""
+
+
+class Talk(NamedTuple):
+    """What one message lives on about, for one subscription."""
+
+    subscription_id: SubscriptionId
+    subject: Subject
+    subject_id: str
 
 
 class Claim(Struct, frozen=True, kw_only=True, gc=False):

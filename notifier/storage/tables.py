@@ -325,6 +325,17 @@ listeners = _table(
     Column("since", Instant),
 )
 
+conversations = _table(
+    "conversations",
+    Column("subscription_id", Text, ForeignKey("subscriptions.id"), primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("subject_id", Text, primary_key=True),
+    Column("handle", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("conversations_age", "updated_at"),
+)
+"""The message that later ones of a subject go on from, by what its channel calls it."""
+
 api_keys = _table(
     "api_keys",
     Column("digest", LargeBinary, primary_key=True),

@@ -2,9 +2,10 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
+from notifier.domain.alert.telling import lane_of, may_collapse
 from notifier.domain.delivery import DeliveryId, owed
 from notifier.domain.document import Document, event_document, order_document
 from notifier.domain.event import DERIVED_SLUGS, Event
@@ -31,12 +32,14 @@ async def tell(
     lanes: Lanes,
     new_id: Callable[[], str] = new_delivery_id,
     never_to: SubscriptionId | None = None,
+    only_to: Collection[str] = (),
 ) -> int:
     """Append events of one account and order to the log and owe them to each subscription that wants them.
 
     `snapshot` is the order as of the events' version. A subscription's own `expires_after_s` goes before the one
     given. `never_to` is the subscription whose own trouble is told (6.13); operators hear of such trouble where
-    no other active one does. Returns: how many deliveries are owed.
+    no other active one does. `only_to` narrows who is told to subscriptions of these ids or names.
+    Returns: how many deliveries are owed.
     """
     if not events:
         return 0
@@ -44,6 +47,8 @@ async def tell(
     sequences = await tx.next_sequences(account, len(events))
     told = list(zip(events, sequences, strict=True))
     listeners = await tx.listening(account, order_key)
+    if only_to:
+        listeners = [each for each in listeners if each.id in only_to or each.name in only_to]
     order = order_document(watch.order_id, snapshot) if listeners and watch and snapshot else None
     tags = sorted(watch.tags) if watch else []
     documents = [(event, event_document(event, sequence, order)) for event, sequence in told if listeners]
@@ -58,8 +63,8 @@ async def tell(
             account=account,
             subscription=listener,
             event=event,
-            watch_id=watch.id if watch else None,
-            may_collapse=listener.mode is Mode.LATEST and not _is_derived(event),
+            watch_id=watch.id if watch else lane_of(event),
+            may_collapse=_may_collapse(event, listener),
         )
         for listener, wanted in _who_wants(documents, listeners, tags, never_to)
         for event in owed_of(listener, wanted)
@@ -115,6 +120,12 @@ async def tell_only(
     )
     await tx.owe([debt], now=now, lanes=lanes)
     return delivery.id
+
+
+def _may_collapse(event: Event, listener: Subscription) -> bool:
+    if event.incident is not None:
+        return may_collapse(event, listener)
+    return listener.mode is Mode.LATEST and not _is_derived(event)
 
 
 def _is_derived(event: Event) -> bool:

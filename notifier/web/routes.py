@@ -4,17 +4,29 @@ from aiohttp.web import StreamResponse
 
 from notifier.errors import NotFound
 from notifier.web import (
+    alerts,
     bulk,
+    clicks,
     deliveries,
     events,
     health,
     hints,
+    incidents,
     orders,
     page,
     replays,
     subscriptions,
     templates,
     watches,
+)
+from notifier.web.alert_shapes import (
+    Acknowledgement,
+    AlertMembers,
+    Backtest,
+    IncidentQuery,
+    NewAlert,
+    NewSilence,
+    SilenceWish,
 )
 from notifier.web.routing import ANY_TYPE, NDJSON_TYPES, Answer, Call, Handler, Route
 from notifier.web.shapes import (
@@ -42,6 +54,8 @@ _ORDER = "/v1/orders/{order_id}"
 _HINTS = "/v1/hints/juspay"
 _TEMPLATE = "/v1/templates/{name}"
 _SUBSCRIPTION = "/v1/subscriptions/{id}"
+_ALERT = "/v1/alerts/{id}"
+_INCIDENT = "/v1/incidents/{id}"
 
 
 def _asked(handler: Handler) -> Handler:
@@ -93,8 +107,22 @@ ROUTES = (
         "POST", "/v1/deliveries/{id}/replay", replays.send_again, AccountQuery, ReplayWish, success=(202, 200)
     ),
     Route("GET", "/v1/replays/{id}", replays.read, AccountQuery),
+    Route("POST", "/v1/alerts", alerts.create, AccountQuery, NewAlert, success=(201,)),
+    Route("GET", "/v1/alerts", alerts.index, ListQuery),
+    Route("GET", _ALERT, alerts.read, AccountQuery),
+    Route("PATCH", _ALERT, alerts.amend, AccountQuery, AlertMembers),
+    Route("DELETE", _ALERT, alerts.remove, AccountQuery, success=(204,)),
+    Route("POST", f"{_ALERT}/backtest", alerts.backtest, AccountQuery, Backtest),
+    Route("GET", "/v1/incidents", incidents.index, IncidentQuery),
+    Route("GET", _INCIDENT, incidents.read, AccountQuery),
+    Route("POST", f"{_INCIDENT}/ack", incidents.acknowledge, AccountQuery, Acknowledgement),
+    Route("POST", f"{_INCIDENT}/silence", incidents.silence, AccountQuery, SilenceWish, success=(201,)),
+    Route("GET", "/v1/silences", incidents.silences, AccountQuery),
+    Route("POST", "/v1/silences", incidents.add_silence, AccountQuery, NewSilence, success=(201,)),
+    Route("DELETE", "/v1/silences/{id}", incidents.end_silence, AccountQuery, success=(204,)),
     Route("POST", _HINTS, hints.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
     Route("POST", f"{_HINTS}/{{account}}", hints.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
+    Route("POST", "/v1/slack/actions", clicks.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
     Route("GET", "/healthz", health.healthz, is_keyless=True),
     Route("GET", "/readyz", health.readyz, success=(200, 503), is_keyless=True),
     Route("GET", "/metrics", health.metrics),

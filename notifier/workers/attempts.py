@@ -101,4 +101,5 @@ def _parcel(claimed: Claimed, now: datetime) -> Parcel:
         ),
         behind=tuple(due.behind),
         replay_id=due.replay_id,
+        handle=claimed.handle,
     )

@@ -36,6 +36,7 @@ from notifier.storage.records import AttemptRecord, Claim, DueDelivery
 from notifier.workers.attempts import Attempts, Made, schedule_of
 from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
+from notifier.workers.conversations import handles_of, keep_handles
 from notifier.workers.handed import HandedBodies
 from notifier.workers.lines import Claimed, DeliveryLimits, Lines, Rest
 from notifier.workers.news import tell_missed
@@ -45,6 +46,7 @@ from notifier.workers.recording import Telling
 _LARGEST_CLAIM = 500
 _LONGEST_SLEEP_S = 30.0
 _STORAGE_WAIT_S = 1.0
+_WENT_WELL = (DeliveryState.DELIVERED, DeliveryState.SUPERSEDED)
 
 log = get_logger(__name__)
 
@@ -175,6 +177,7 @@ class Deliverer:
             if broken:
                 await tx.record_attempts([(None, each, None) for each in broken], now=now, lanes=lanes)
             won = await tx.claim([claim for _, claim in held])
+            handles = await handles_of(tx, [each for each, _ in held], self._channels)
         self._receivers.admitted()
         return [
             Claimed(
@@ -185,6 +188,7 @@ class Deliverer:
                 sequence=won[claim.delivery_id],
                 lease_until=claim.lease_until,
                 edition=edition,
+                handle=handles.get(claim.delivery_id),
             )
             for due_delivery, claim in held
             if claim.delivery_id in won
@@ -278,7 +282,7 @@ class Deliverer:
         if result[3] is not None and self._receivers.attempted(claimed.due, result[3], self._clock):
             self._bell.set()
         self._recorder.add(result)
-        self._lines.sent(claimed, was_accepted=result[2].state is DeliveryState.DELIVERED)
+        self._lines.sent(claimed, was_accepted=result[2].state in _WENT_WELL)
 
     def _present_edition(self) -> int:
         if self._edits.is_set():
@@ -304,6 +308,8 @@ class Deliverer:
         await self._receivers.record(
             tx, [(claimed.due, outcome) for claimed, _, _, outcome in group], now=now
         )
+        told = [(claimed.due, outcome) for claimed, _, after, outcome in group if after.id in written]
+        await keep_handles(tx, told, self._channels, now=now)
         ended = [(claimed.due, after) for claimed, _, after, _ in group if after.id in written]
         await self._tell_missed(tx, ended, now)
 

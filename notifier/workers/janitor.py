@@ -16,6 +16,7 @@ from notifier.workers.recording import Telling
 from notifier.workers.schedule import Job
 
 _ANSWERS_KEPT = timedelta(days=7)
+_OUTCOMES_KEPT = timedelta(days=36)
 _STEP = 1000
 _STEP_OF_CLOCK = timedelta(seconds=5)
 
@@ -99,6 +100,7 @@ class Janitor:
                 gone = await tx.prune(
                     before=now - self._retention, answers_before=now - _ANSWERS_KEPT, now=now, limit=_STEP
                 )
+                gone += await tx.prune_outcomes(before=now - _OUTCOMES_KEPT, limit=_STEP)
             total += gone
         if total:
             log.info("history.pruned", rows=total)

@@ -5,20 +5,22 @@ attempt, so that nothing but an attempt in flight can ever be made twice.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from notifier.clock import Clock
+from notifier.domain.alert.telling import is_mere_edit
 from notifier.domain.delivery import Delivery, DeliveryId
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.storage.records import DueDelivery, Lanes
-from notifier.workers.pace import Pace
+from notifier.workers.pace import Pace, Rate
 
 _RECORDING_S = 60.0
 _RATED_AHEAD_S = 60.0
+_INSTANT_S = 1e-6  # what is less is a rounding error and no wait
 _AHEAD_OF_EACH = 8  # deliveries claimed for each attempt that may be made at once
 
 
@@ -31,6 +33,8 @@ class DeliveryLimits:
     schedule: tuple[float, ...]
     lanes: Lanes
     keep_answers: bool = True
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    """By channel, the pace of subscriptions that have none of their own."""
     disable_after_s: float = 432_000.0
 
     @property
@@ -65,6 +69,8 @@ class Claimed(Struct, frozen=True, kw_only=True, gc=False):
     lease_until: datetime
     edition: int = 0
     """Of the subscriptions, as of which it was claimed."""
+    handle: str | None = None
+    """Of the message that this one goes on from."""
 
 
 @dataclass(slots=True)
@@ -103,7 +109,7 @@ class Lines:
         self._longest = timedelta(seconds=limits.longest_attempt_s)
         self._lines: dict[SubscriptionId, Line] = {}
         self._offered: deque[Line] = deque()
-        self._paces: dict[SubscriptionId, tuple[float, Pace]] = {}
+        self._paces: dict[SubscriptionId, tuple[Rate, Pace]] = {}
         self._widths: dict[SubscriptionId, int] = {}
         self._held: set[DeliveryId] = set()
         self.outstanding = 0
@@ -116,12 +122,16 @@ class Lines:
         self.outstanding = 0
 
     def put(self, claimed: Claimed) -> None:
-        """Add to its line."""
+        """Add to its line; news of an incident goes before all that waits there."""
         subscription = claimed.due.subscription
         line = self._lines.get(subscription.id)
         if line is None:
             line = self._lines[subscription.id] = self._new_line(subscription)
-        line.waiting.append(claimed)
+        event = claimed.due.logged.event
+        if event.incident is not None and not is_mere_edit(event):
+            line.waiting.appendleft(claimed)
+        else:
+            line.waiting.append(claimed)
         self._held.add(claimed.delivery.id)
         line.outstanding += 1
         self.outstanding += 1
@@ -136,7 +146,7 @@ class Lines:
             line = self._offered.popleft()
             if line.waiting:
                 pace = self._pace(line.waiting[0].due.subscription)
-                if pace is not None and (wait_s := pace.due_in_s()) > 0:
+                if pace is not None and (wait_s := pace.due_in_s()) > _INSTANT_S:
                     return Rest(line, wait_s)
             line.is_offered = False
             if line.waiting:
@@ -232,13 +242,17 @@ class Lines:
         return taken
 
     def _pace(self, subscription: Subscription) -> Pace | None:
-        rate = subscription.rate_per_s
+        rate = self._rate(subscription)
         if rate is None:
             return None
         known = self._paces.get(subscription.id)
         if known is None or known[0] != rate:
             known = self._paces[subscription.id] = rate, Pace(rate, self._clock)
         return known[1]
+
+    def _rate(self, subscription: Subscription) -> Rate | None:
+        own = subscription.rate_per_s
+        return Rate(own) if own is not None else self._limits.rates.get(subscription.channel)
 
     def has_time(self, claimed: Claimed, now: datetime) -> bool:
         """Return whether an attempt that begins now ends within its lease."""
@@ -254,7 +268,7 @@ class Lines:
 
     def _new_line(self, subscription: Subscription) -> Line:
         """Return an empty line: of a slow one no longer than what goes in a minute, or it is never free."""
-        longest, rate = self._line_length, subscription.rate_per_s
+        longest, rate = self._line_length, self._rate(subscription)
         if rate is not None:
-            longest = min(longest, max(1, int(rate * _RATED_AHEAD_S)))
+            longest = min(longest, max(1, int(rate.per_s * _RATED_AHEAD_S)))
         return Line(longest, self._widths.get(subscription.id, 1))

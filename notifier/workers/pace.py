@@ -1,15 +1,24 @@
-"""An even flow of requests by the clock: a bucket of at most half a second's worth."""
+"""An even flow of requests by the clock: a bucket of at most half a second's worth, unless more is asked for."""
+
+from typing import NamedTuple
 
 from notifier.clock import Clock
-from notifier.domain.budget import Bucket
+from notifier.domain.budget import BURST_S, Bucket
+
+
+class Rate(NamedTuple):
+    """So many turns a second, and how many seconds' worth of them may come at once after a rest."""
+
+    per_s: float
+    burst_s: float = BURST_S
 
 
 class Pace:
-    """Lets `rate` turns a second through. Units: `rate` per second."""
+    """Lets turns through at a rate."""
 
-    def __init__(self, rate: float, clock: Clock) -> None:
+    def __init__(self, rate: Rate, clock: Clock) -> None:
         self._clock = clock
-        self._bucket = Bucket(rate, clock.monotonic())
+        self._bucket = Bucket(rate.per_s, clock.monotonic(), burst_s=rate.burst_s)
 
     def wait_s(self) -> float:
         """Take the next turn and return how long to wait for it; nought or less is now."""

@@ -18,6 +18,8 @@ TEMPLATES = Templates()
 OPEN = Reach(allow_private=True)
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN = "xoxb-bot-token"
+SIGNING = "8f742231b10e8888abcd99yyyzzz85a5"
+PUBLIC = "https://notifier.shop.test"
 SENDER = "Notifier <notifier@shop.test>"
 
 
@@ -26,10 +28,16 @@ def a_webhook(reach: Reach = OPEN, timeout_s: float = 5) -> WebhookChannel:
 
 
 def a_slack(reach: Reach = OPEN, timeout_s: float = 5, api_url: str | None = None) -> SlackChannel:
-    named = {"SLACK_TOKEN": TOKEN} if api_url else {}
-    given = {"bot_token_env": "SLACK_TOKEN", "api_url": api_url} if api_url else {}
+    named = {"SLACK_TOKEN": TOKEN, "SLACK_SIGNING": SIGNING} if api_url else {}
+    given = (
+        {"bot_token_env": "SLACK_TOKEN", "signing_secret_env": "SLACK_SIGNING", "api_url": api_url}
+        if api_url
+        else {}
+    )
     config = Slack.model_validate(given, context=named)
-    return SlackChannel(TEMPLATES, Egress(reach), FakeClock(), config=config, timeout_s=timeout_s)
+    return SlackChannel(
+        TEMPLATES, Egress(reach), FakeClock(), config=config, timeout_s=timeout_s, public_url=PUBLIC
+    )
 
 
 def an_email(port: int, timeout_s: float = 5, **given: Any) -> EmailChannel:

@@ -252,7 +252,11 @@ def test_a_target_may_be_a_secret(tmp_path):
 
 
 def test_an_alert_is_taken_as_it_stands(tmp_path):
-    assert loaded(tmp_path, "[alerts.failures]\nover_s = 300\n").alerts == {"failures": {"over_s": 300}}
+    text = '[alerts.failures]\noutcome = "refund"\nplain = { window_s = 900, more_than = 20 }\n'
+    assert loaded(tmp_path, text).alerts["failures"].body() == {
+        "outcome": "refund",
+        "plain": {"window_s": 900, "more_than": 20},
+    }
 
 
 @pytest.mark.parametrize(

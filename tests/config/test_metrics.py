@@ -54,6 +54,7 @@ def test_no_label_could_name_an_order():
         "route",
         "status",
         "check",
+        "reason",
     }
 
 

@@ -29,6 +29,7 @@ REASON_OF = {
     Verdict.REFUSED: Reason.REFUSED_BY_SERVICE,
     Verdict.GONE: Reason.GONE,
     Verdict.OWN_FAULT: Reason.OWN_FAULT,
+    Verdict.OUTDATED: Reason.NEWER_STATE,
 }
 
 
@@ -69,6 +70,7 @@ def test_what_is_owed_begins_by_the_state_of_its_subscription(subscription, stat
         (Verdict.ACCEPTED, 1, DELIVERED, Reason.ACCEPTED),
         (Verdict.REFUSED, 1, FAILED, Reason.REFUSED_BY_SERVICE),
         (Verdict.GONE, 1, FAILED, Reason.GONE),
+        (Verdict.OUTDATED, 1, DeliveryState.SUPERSEDED, Reason.NEWER_STATE),
         (Verdict.RETRY, 1, None, Reason.HTTP_STATUS),
         (Verdict.RETRY, 2, None, Reason.HTTP_STATUS),
         (Verdict.RETRY, 3, FAILED, Reason.EXHAUSTED),

@@ -13,7 +13,7 @@ from notifier.channels.contract import Parcel
 from notifier.domain.change import SCHEMA
 from notifier.domain.delivery import Outcome, Reason, Verdict
 from notifier.domain.order import OrderId, Source, order_key
-from notifier.domain.snapshot import Order, Reader, Snapshot
+from notifier.domain.snapshot import Order, Reader, Snapshot, Subject
 from notifier.errors import TemplateError
 from notifier.source.contract import Answer, Failure, FailureReason
 
@@ -93,6 +93,7 @@ class FakeChannel:
 
     name: str = "webhook"
     signs: bool = True
+    converses_about: frozenset[Subject] = frozenset()
     usual: Outcome = ACCEPTED
     outcomes: deque[Outcome] = field(default_factory=deque)
     parcels: list[Parcel] = field(default_factory=list)

@@ -17,6 +17,7 @@ from notifier.channels.email.answer import outcome_of
 from notifier.channels.email.message import domain_of, mail_of
 from notifier.config.told import Email
 from notifier.domain.delivery import Outcome, Reason, Verdict
+from notifier.domain.snapshot import Subject
 from notifier.errors import ChannelMisconfigured, InvalidValue
 from notifier.logs import get_logger
 from notifier.templating import Templates, header
@@ -37,6 +38,7 @@ class EmailChannel:
 
     name = "email"
     signs = False
+    converses_about: frozenset[Subject] = frozenset()
 
     def __init__(
         self, templates: Templates, *, config: Email, tls_context: ssl.SSLContext | None = None

@@ -15,6 +15,7 @@ from notifier.channels.webhook.signature import sign, timestamp
 from notifier.clock import Clock
 from notifier.domain.delivery import Outcome
 from notifier.domain.headers import may_be_added
+from notifier.domain.snapshot import Subject
 from notifier.errors import TemplateError
 from notifier.templating import Templates
 
@@ -31,6 +32,7 @@ class WebhookChannel:
 
     name = "webhook"
     signs = True
+    converses_about: frozenset[Subject] = frozenset()
 
     def __init__(self, templates: Templates, egress: Egress, clock: Clock, *, timeout_s: float) -> None:
         self._templates = templates

@@ -32,6 +32,7 @@ from notifier.storage.tables import (
     api_keys,
     attempts,
     bodies,
+    conversations,
     deliveries,
     events,
     looks,
@@ -157,6 +158,7 @@ class Health(Rows):
             _some(events, events.c.id.in_(_past_events(before)) & ~_HAS_BODY, limit),
             _some(snapshots, _is_past_snapshot(before), limit),
             _some(replays, replays.c.finished_at < before, limit),
+            _some(conversations, conversations.c.updated_at < before, limit),
         ):
             gone += (await self._connection.execute(statement)).rowcount
         old = select(attempts.c.seq).where(

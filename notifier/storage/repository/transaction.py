@@ -1,8 +1,11 @@
 """All parts of the repository as one."""
 
+from notifier.storage.repository.alerts import Alerts
 from notifier.storage.repository.audit import Audits
 from notifier.storage.repository.backlog import Backlogs
+from notifier.storage.repository.conversations import Conversations
 from notifier.storage.repository.health import Health
+from notifier.storage.repository.incidents import Incidents
 from notifier.storage.repository.log import Events
 from notifier.storage.repository.looks import Looks
 from notifier.storage.repository.outcomes import Outcomes
@@ -26,10 +29,13 @@ class Repository(
     Owing,
     Outcomes,
     Receivers,
+    Conversations,
     Replays,
     Backlogs,
     Audits,
     Health,
     HandedTemplates,
+    Alerts,
+    Incidents,
 ):
     """Everything that `notifier.storage.contract.Transaction` asks for."""

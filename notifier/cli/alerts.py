@@ -1,0 +1,205 @@
+"""`notifier alerts`: what is judged, what is wrong now, and who takes care of it."""
+
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter, validators
+
+from notifier.cli.options import REMOTE, Flag, Misuse, Remote
+from notifier.cli.screen import note, safe, say, show_json, show_members, show_table
+
+alerts = App(name="alerts", help="Alerts: rules, incidents, backtests.")
+
+_RULES = ("id", "name", "outcome", "state", "false_pages_per_month", "managed")
+_INCIDENTS = (
+    "id",
+    "severity",
+    "state",
+    "rule",
+    "cause_text",
+    "failed",
+    "orders",
+    "rate",
+    "opened_at",
+    "acknowledged_by",
+)
+_PAGES = ("opened_at", "severity", "tier", "cause_text", "failed", "orders", "rate", "delay_s", "resolved_at")
+_BARS = " ▁▂▃▄▅▆▇█"
+_WIDTH = 60
+_BACKTEST_S = 600.0
+
+
+@alerts.command(name="list")
+async def list_(
+    *,
+    incidents: Flag = False,
+    state: str | None = None,
+    limit: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 50,
+    options: Remote = REMOTE,
+) -> None:
+    """List rules, and the incidents that are open.
+
+    :param incidents: All incidents instead, newest first.
+    :param state: Only incidents in this state: open, acknowledged or resolved.
+    :param limit: At most so many; 0: all.
+    """
+    from notifier.cli.client import connected
+
+    async with connected(options) as client:
+        if incidents or state:
+            page = await client.page("/v1/incidents", limit, state=state)
+            show_json(page) if options.json else show_table(_INCIDENTS, page["items"])
+            return
+        rules = await client.page("/v1/alerts", limit)
+        found = [
+            each
+            for wanted in ("open", "acknowledged")
+            for each in (await client.page("/v1/incidents", limit, state=wanted))["items"]
+        ]
+    if options.json:
+        show_json(rules | {"incidents": found})
+        return
+    show_table(_RULES, rules["items"])
+    if found:
+        say("")
+        show_table(_INCIDENTS, found)
+    else:
+        note("[dim]No incident is open.[/]")
+
+
+@alerts.command
+async def show(name_or_id: str, /, *, options: Remote = REMOTE) -> None:
+    """Show an alert (by name or id) or an incident (inc_…)."""
+    from notifier.cli.client import connected, path_of
+
+    async with connected(options) as client:
+        if name_or_id.startswith("inc_"):
+            document = await client.get(path_of("incidents", name_or_id))
+        else:
+            document = await client.get(path_of("alerts", await _alert_id(client, name_or_id)))
+    if options.json:
+        show_json(document)
+        return
+    series = document.pop("series", [])
+    show_members(document)
+    if series:
+        say(f"{'rate':>8}  {_bars([point['rate'] for point in series])}  of the last hour, 3 minutes each")
+
+
+@alerts.command
+async def backtest(
+    name_or_id: str,
+    /,
+    *,
+    days: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=35))] = 7,
+    options: Remote = REMOTE,
+) -> None:
+    """Judge the last days again and show whom the alert would have called, and how late.
+
+    :param days: Of stored outcomes, at most 35.
+    """
+    from notifier.cli.client import connected, path_of
+
+    async with connected(options, answer_s=_BACKTEST_S) as client:
+        path = path_of("alerts", await _alert_id(client, name_or_id), "backtest")
+        answer = await client.post(path, {"days": days})
+    if options.json:
+        show_json(answer)
+        return
+    pages = answer["pages"]
+    if pages:
+        show_table(_PAGES, pages)
+        say("")
+    say(f"{safe(answer['since'])}  {_when(answer)}  {safe(answer['until'])}")
+    delay = answer["median_delay_s"]
+    late = "" if delay is None else f", half of them within {delay / 60:.0f} min of the first bad minute"
+    count = f"{len(pages)} page{'' if len(pages) == 1 else 's'}"
+    say(f"{count} in {days:g} days ({answer['pages_per_month']:g} a month){late}.")
+    say(f"Built for at most {answer['false_pages_per_month']:g} false ones a month.")
+    if answer["told_without_a_page"]:
+        say(f"{answer['told_without_a_page']} more incidents would have called nobody.")
+
+
+@alerts.command
+async def ack(
+    incident_id: str,
+    /,
+    *,
+    by: str,
+    note_: Annotated[str | None, Parameter(name="--note")] = None,
+    options: Remote = REMOTE,
+) -> None:
+    """Take care of an incident: nobody is reminded any more, until it grows.
+
+    :param by: Who.
+    :param note_: What to tell the others.
+    """
+    from notifier.cli.client import connected, path_of
+
+    body = {"by": by} | ({"note": note_} if note_ else {})
+    async with connected(options) as client:
+        answer = await client.post(path_of("incidents", incident_id, "ack"), body)
+    show_json(answer) if options.json else note(
+        f"{safe(incident_id)}: acknowledged by {safe(answer['acknowledged_by'])}"
+    )
+
+
+@alerts.command
+async def silence(
+    incident_id: str,
+    /,
+    *,
+    by: str,
+    until: str | None = None,
+    for_s: float | None = None,
+    until_it_ends: Flag = False,
+    options: Remote = REMOTE,
+) -> None:
+    """Tell nothing more of an incident for a while.
+
+    :param by: Who wishes so.
+    :param until: Up to this instant (2026-11-22T10:00:00Z).
+    :param for_s: For so many seconds.
+    :param until_it_ends: Until it ends or grows.
+    """
+    from notifier.cli.client import connected, path_of
+
+    if [until is not None, for_s is not None, until_it_ends].count(True) != 1:
+        raise Misuse("give one of --until, --for-s and --until-it-ends")
+    ends = {"until": until, "for_s": for_s, "until_it_ends": until_it_ends or None}
+    body: dict[str, Any] = {"by": by} | {name: value for name, value in ends.items() if value is not None}
+    async with connected(options) as client:
+        answer = await client.post(path_of("incidents", incident_id, "silence"), body)
+    if options.json:
+        show_json(answer)
+    else:
+        note(
+            f"{safe(incident_id)}: silent until {safe(answer['until'] or 'it ends or grows')} ({safe(answer['id'])})"
+        )
+
+
+async def _alert_id(client: Any, name_or_id: str) -> str:
+    if name_or_id.startswith("alr_"):
+        return name_or_id
+    rules = (await client.page("/v1/alerts", 0))["items"]
+    for rule in rules:
+        if rule["name"] == name_or_id:
+            return str(rule["id"])
+    names = ", ".join(rule["name"] for rule in rules) or "none"
+    raise Misuse(f"there is no alert {name_or_id!r}; there are: {names}")
+
+
+def _when(answer: dict[str, Any]) -> str:
+    """Return a line of the span, higher where more pages fell."""
+    from datetime import datetime
+
+    since, until = (datetime.fromisoformat(answer[end]) for end in ("since", "until"))
+    counts = [0] * _WIDTH
+    for page in answer["pages"]:
+        part = (datetime.fromisoformat(page["opened_at"]) - since) / (until - since)
+        counts[min(int(part * _WIDTH), _WIDTH - 1)] += 1
+    return _bars([count / 4 for count in counts], empty="·")
+
+
+def _bars(shares: list[float], *, empty: str = _BARS[0]) -> str:
+    last = len(_BARS) - 1
+    return "".join(_BARS[min(max(1, round(share * last)), last)] if share > 0 else empty for share in shares)

@@ -1,0 +1,129 @@
+"""Which incidents a judged minute moves, and how: the same for the live alerter and for a backtest.
+
+Pure. What is yielded must be kept before the next is taken: whether one more may call depends on those before it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from notifier.domain.alert.alert import Alert
+from notifier.domain.alert.drafting import Minute, draft_of_cause, draft_of_place
+from notifier.domain.alert.finding import Cause, Judged
+from notifier.domain.alert.incident import (
+    Condition,
+    Incident,
+    advance,
+    is_related,
+    is_within_budget,
+    may_return,
+    opening,
+)
+from notifier.domain.alert.ledger import Ledger
+from notifier.domain.alert.report import IncidentReport, Place, Reason, Severity, Tier
+from notifier.domain.alert.slices import is_within
+from notifier.domain.alert.summary import SUMMARY
+
+FAILING = "failing"
+"""The family of incidents in which too much fails; the other is silence."""
+
+Move = tuple[Incident, Reason | None]
+
+
+def moves(
+    alert: Alert, ledger: Ledger, verdict: Judged, incidents: Mapping[str, Incident], minute: Minute
+) -> Iterator[Move]:
+    """Yield each incident of the alert that the minute opens or moves, and why it is worth telling.
+
+    `incidents` are the account's, by id, and follow what was yielded.
+    """
+    causes = [*verdict.causes, *_silence(alert, ledger)]
+    moved: set[str] = set()
+    for cause in causes:
+        draft, family = draft_of_cause(alert, ledger, cause, minute), _family(cause)
+        mine = [each for each in incidents.values() if each.rule_id == alert.id and each.family == family]
+        known = _the_same(mine, cause.place, minute.ended_at)
+        if known is not None and known.id in moved:
+            continue  # A part of what was told as one trouble: one cause, one message.
+        if known is None:
+            incident, reason = _opened(alert, draft, family, incidents, minute.ended_at)
+        else:
+            incident, reason = _fired(known, draft, minute.ended_at)
+        moved.add(incident.id)
+        yield incident, reason
+    for incident in [each for each in incidents.values() if each.rule_id == alert.id]:
+        if incident.id not in moved and not incident.is_over:
+            yield _waited(alert, ledger, incident, causes, minute)
+
+
+def _silence(alert: Alert, ledger: Ledger) -> list[Cause]:
+    """Return that hardly anything ends any more; our own looks are known to be done."""
+    finding = ledger.detector.silence() if Tier.SILENCE in alert.tiers else None
+    if finding is None:
+        return []
+    return [Cause(place=finding.place, finding=finding, share=1.0, inhibited=(), slices=(), normal_slices=())]
+
+
+def _family(cause: Cause) -> str:
+    return Tier.SILENCE.value if cause.finding.tier is Tier.SILENCE else FAILING
+
+
+def _opened(
+    alert: Alert, draft: IncidentReport, family: str, incidents: Mapping[str, Incident], at: datetime
+) -> Move:
+    incident = opening(
+        draft, account=alert.account, rule_id=alert.id, family=family, routes=alert.routes, now=at
+    )
+    if not _may_call(alert, incident, incidents, at):
+        incident = replace(incident, merged_into=SUMMARY)
+    return incident, Reason.OPENED
+
+
+def _fired(known: Incident, draft: IncidentReport, at: datetime) -> Move:
+    incident, reason = advance(known, Condition.FIRING, draft, now=at)
+    if incident.merged_into and incident.report.severity is Severity.P1:
+        incident = replace(incident, merged_into=None)
+    return incident, reason
+
+
+def _the_same(candidates: Sequence[Incident], place: Place, at: datetime) -> Incident | None:
+    """Return the incident that a cause belongs to: an open one before an ended one, the same place first."""
+    known = [
+        each
+        for each in candidates
+        if is_related(each.report.cause, place)
+        and (not each.is_over or (each.report.cause == place and may_return(each, at)))
+    ]
+    return min(known, key=lambda each: (each.is_over, each.report.cause != place), default=None)
+
+
+def _may_call(alert: Alert, incident: Incident, incidents: Mapping[str, Incident], at: datetime) -> bool:
+    """Return whether the budget has room; P1 always calls, and P3 calls nobody."""
+    if incident.report.severity is not Severity.P2:
+        return True
+    paged_at = [
+        each.paged_at
+        for each in incidents.values()
+        if each.routes == alert.routes
+        and each.rule_id != SUMMARY
+        and each.report.severity is not Severity.P3
+        and each.paged_at is not None
+    ]
+    return is_within_budget(tuple(paged_at), alert.page_budget, now=at)
+
+
+def _waited(
+    alert: Alert, ledger: Ledger, incident: Incident, causes: Sequence[Cause], minute: Minute
+) -> Move:
+    """Judge an open incident where no test fires."""
+    report = incident.report
+    is_covered = any(
+        _family(each) == incident.family and is_within(report.cause, each.place) for each in causes
+    )
+    is_silent = incident.family == Tier.SILENCE
+    is_well = True if is_silent else ledger.detector.is_well(report.cause, peak=report.peak)
+    if is_covered or is_well is False:
+        condition = Condition.BETWEEN
+    else:
+        condition = Condition.WELL if is_well else Condition.NO_TRAFFIC
+    return advance(incident, condition, draft_of_place(alert, ledger, report, minute), now=minute.ended_at)

@@ -1,0 +1,139 @@
+"""Keeping an incident and telling of it, in one transaction: whoever moves one, worker or person, does it here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from notifier.domain.alert.alert import Alert
+from notifier.domain.alert.incident import Condition, Incident, advance, event_type, told
+from notifier.domain.alert.report import IncidentState, Reason
+from notifier.domain.alert.silence import Silence
+from notifier.domain.event import Event, Fact, counted_event_id
+from notifier.domain.snapshot import Subject
+from notifier.storage.contract import Transaction
+from notifier.storage.records import Lanes
+from notifier.storage.telling import tell
+
+
+class Telling(Protocol):
+    """How events become deliveries."""
+
+    @property
+    def expires_after_s(self) -> float: ...
+
+    @property
+    def lanes(self) -> Lanes: ...
+
+    @property
+    def new_id(self) -> Callable[[], str]: ...
+
+    @property
+    def livemode(self) -> Callable[[str], bool]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The same as a value."""
+
+    expires_after_s: float
+    lanes: Lanes
+    new_id: Callable[[], str]
+    livemode: Callable[[str], bool]
+
+
+async def keep(
+    tx: Transaction,
+    incident: Incident,
+    reason: Reason | None,
+    *,
+    was: IncidentState | None,
+    silences: Sequence[Silence],
+    telling: Telling,
+    now: datetime,
+) -> Incident:
+    """Write an incident and, unless it is silenced or merged, tell why it changed.
+
+    `was` is its state before, None for a new one. A new one gets its number. Returns: the incident as it is kept.
+    """
+    if incident.report.number == 0:
+        number = await tx.raise_counter(incident.account, Subject.INCIDENT, "")
+        incident = replace(incident, report=replace(incident.report, number=number))
+    worth = _worth_telling(incident, reason, silences, now)
+    if worth is not None:
+        incident = told(incident, worth, now=now)
+    await tx.save_incident(incident)
+    if worth is not None:
+        await _tell(tx, incident, worth, was=was, telling=telling, now=now)
+    return incident
+
+
+async def end_all(tx: Transaction, alert: Alert, *, telling: Telling, now: datetime) -> None:
+    """End what is open of an alert that is judged no more: whoever was called must not wait for an end for ever."""
+    silences = await tx.silences(alert.account, now=now)
+    for incident in await tx.living_incidents(alert.account, ended_after=now):
+        if incident.rule_id == alert.id and not incident.is_over:
+            freed = replace(incident, held_until=None, restate_at=None)
+            ended, reason = advance(freed, Condition.WELL, None, now=now)
+            await keep(
+                tx, ended, reason, was=incident.report.state, silences=silences, telling=telling, now=now
+            )
+
+
+def _worth_telling(
+    incident: Incident, reason: Reason | None, silences: Sequence[Silence], now: datetime
+) -> Reason | None:
+    """Return what is told instead of the reason: nothing while it is covered, its opening once it is no more.
+
+    The end of what was told is told all the same: whoever was called must hear that it is over.
+    """
+    is_known = incident.told_at is not None
+    if reason is None or incident.is_over:
+        return reason if is_known else None
+    if incident.merged_into is not None or any(each.covers(incident, now) for each in silences):
+        return None
+    return reason if is_known else Reason.OPENED
+
+
+async def _tell(
+    tx: Transaction,
+    incident: Incident,
+    reason: Reason,
+    *,
+    was: IncidentState | None,
+    telling: Telling,
+    now: datetime,
+) -> None:
+    fact = Fact(
+        type=event_type(reason),
+        subject=Subject.INCIDENT,
+        subject_id=incident.id,
+        field="state",
+        previous=was,
+        current=incident.report.state,
+    )
+    n = await tx.raise_counter(incident.account, fact.subject, incident.id)
+    event = Event(
+        id=counted_event_id(incident.account, None, fact, n),
+        type=fact.type,
+        account=incident.account,
+        livemode=telling.livemode(incident.account),
+        subject=fact.subject,
+        subject_id=fact.subject_id,
+        observed_at=now,
+        field=fact.field,
+        previous=fact.previous,
+        current=fact.current,
+        incident=incident.report,
+    )
+    await tell(
+        tx,
+        [event],
+        watch=None,
+        snapshot=None,
+        now=now,
+        expires_after_s=telling.expires_after_s,
+        lanes=telling.lanes,
+        new_id=telling.new_id,
+        only_to=incident.routes,
+    )

@@ -1,0 +1,135 @@
+"""Alerts: the rules by which outcomes are judged."""
+
+import asyncio
+
+from notifier.domain.alert.alert import Alert, AlertId, AlertState
+from notifier.domain.alert.backtest import LEARNING, Backtest
+from notifier.domain.alert.counts import minute_of, start_of
+from notifier.domain.alert.ledger import SeenOutcome
+from notifier.domain.alert.report import IncidentState
+from notifier.errors import Conflict
+from notifier.storage.alarming import Told, end_all
+from notifier.storage.alerting import Learned
+from notifier.storage.contract import Transaction
+from notifier.storage.records import Lanes
+from notifier.web.alert_documents import alert_document, backtest_document
+from notifier.web.alert_shapes import AlertMembers, NewAlert
+from notifier.web.alert_shapes import Backtest as Wish
+from notifier.web.idempotency import once
+from notifier.web.paging import page, text_of
+from notifier.web.routing import Answer, Call
+from notifier.web.shapes import ListQuery
+
+_LIST = "alerts"
+_PAGE = 2000
+_MINUTES_A_DAY = 1440
+
+
+async def create(call: Call) -> Answer:
+    """Add an alert; it judges from the next minute on, having learned from what is kept."""
+    body: NewAlert = call.body
+
+    async def work(tx: Transaction) -> Answer:
+        fresh = Alert(id=AlertId(f"alr_{call.services.new_id()}"), account=call.account, name=body.name)
+        alert = body.amended(fresh)
+        await tx.save_alert(alert)
+        return Answer(status=201, body=alert_document(alert))
+
+    return await once(call, work)
+
+
+async def index(call: Call) -> Answer:
+    """List alerts."""
+    query: ListQuery = call.query
+    async with call.services.storage.reading() as tx:
+        rows = await tx.alerts(call.account, after=text_of(_LIST, query.cursor), limit=query.limit + 1)
+    return Answer(body=page(_LIST, rows, query.limit, position=lambda alert: alert.id, show=alert_document))
+
+
+async def read(call: Call) -> Answer:
+    """Show an alert, and up to when it has judged."""
+    async with call.services.storage.reading() as tx:
+        alert = await _found(call, tx)
+        learned = await tx.alert_learned(alert.id)
+        incidents = await tx.incidents(call.account, state=IncidentState.OPEN, limit=500)
+    still_open = [each.id for each in incidents if each.rule_id == alert.id]
+    return Answer(body=alert_document(alert, learned) | {"open_incidents": still_open})
+
+
+async def amend(call: Call) -> Answer:
+    """Change the members given. One that counts something else learns anew."""
+    body: AlertMembers = call.body
+    async with call.services.storage.writing() as tx:
+        alert = _own(await _found(call, tx))
+        changed = body.amended(alert)
+        await tx.save_alert(changed)
+        if changed.state is AlertState.DISABLED:
+            await end_all(tx, alert, telling=telling_of(call), now=call.services.clock.now())
+        if (changed.rule, changed.state) != (alert.rule, alert.state):
+            await tx.save_alert_learned(alert.id, Learned())
+        return Answer(body=alert_document(changed))
+
+
+async def remove(call: Call) -> Answer:
+    """Delete an alert; what is open of it ends."""
+    async with call.services.storage.writing() as tx:
+        alert = _own(await _found(call, tx))
+        await end_all(tx, alert, telling=telling_of(call), now=call.services.clock.now())
+        await tx.remove_alert(alert.account, alert.id)
+    return Answer(status=204)
+
+
+async def backtest(call: Call) -> Answer:
+    """Judge again what is kept of the last days, and tell nobody."""
+    body: Wish = call.body
+    services = call.services
+    async with services.storage.reading() as tx:
+        alert = await _found(call, tx)
+    until = minute_of(services.clock.now()) - 1
+    since = until + 1 - round(body.days * _MINUTES_A_DAY)
+    test = Backtest(alert=alert, judges_from=since)
+    begun = start_of(since - LEARNING)
+    async with services.storage.reading() as tx:
+        after = first = await tx.last_outcome(alert.account, before=begun)
+    judged: int | None = None
+    while True:
+        async with services.storage.reading() as tx:
+            seen = await tx.outcomes(alert.account, after=after, limit=_PAGE)
+            keys = {each.outcome.order_key for each in seen}
+            histories = await tx.histories(alert.account, keys, through=seen[-1].seq) if seen else {}
+        for history in histories.values():
+            counting = [each for each in history if each.seq > first]
+            test.ledger.recount([each for each in counting if each.seq <= after], counting)
+        reached = until if len(seen) < _PAGE else minute_of(seen[-1].observed_at) - 1
+        start = judged + 1 if judged is not None else _first_minute(seen, until)
+        await asyncio.to_thread(test.step, range(start, reached + 1))
+        judged = max(reached, start - 1)
+        if len(seen) < _PAGE:
+            break
+        after = seen[-1].seq
+    return Answer(body=backtest_document(test, since=start_of(since), until=start_of(until + 1)))
+
+
+def _first_minute(seen: list[SeenOutcome], until: int) -> int:
+    return min((minute_of(each.outcome.ended_at) for each in seen), default=until)
+
+
+def telling_of(call: Call) -> Told:
+    """Return how incidents are told."""
+    services, delivery = call.services, call.services.config.delivery
+    return Told(
+        expires_after_s=delivery.expires_after_s,
+        lanes=Lanes(delivery.order_hold_attempts, delivery.order_hold_s),
+        new_id=lambda: f"dlv_{services.new_id()}",
+        livemode=lambda account: services.accounts[account],
+    )
+
+
+async def _found(call: Call, tx: Transaction) -> Alert:
+    return await tx.alert(call.account, AlertId(call.id))
+
+
+def _own(alert: Alert) -> Alert:
+    if alert.managed is not None:
+        raise Conflict(f"alert {alert.id} is managed by {alert.managed}; change it there, not over REST")
+    return alert
