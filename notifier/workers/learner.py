@@ -48,7 +48,9 @@ class Learner:
 
         Raises: StorageError; nothing is lost then but by a crash.
         """
-        self._unsaved = merged(self._unsaved, self._hazards.drain())
+        fresh = self._hazards.drain()
+        # What is merged costs as much as a few hundred looks, so it is not done for nothing.
+        self._unsaved = merged(self._unsaved, fresh) if self._unsaved["situations"] else fresh
         async with self._storage.reading() as tx:
             known: Document | None = await tx.learned(_NAME)
         if self._unsaved["situations"]:

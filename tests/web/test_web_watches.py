@@ -3,7 +3,9 @@ from urllib.parse import quote
 import pytest
 
 from notifier.config.model import Config
-from notifier.domain.order import WatchState
+from notifier.domain.cadence.plan import Bound, Outlook, Share, Wait
+from notifier.domain.cadence.situation import Kind, Situation
+from notifier.domain.order import Source, WatchState
 
 WATCH = {"order_id": "JP1"}
 
@@ -190,6 +192,40 @@ async def test_a_poll_revives_a_settled_watch_and_wakes_the_poller(api, storage,
         "asked",
     )
     assert woken.is_set()
+
+
+async def test_a_poll_beyond_the_budget_is_refused_and_says_when_to_come_back(serve, services):
+    api = await serve(services, may_ask=lambda account: 3.2 if account == "shop" else 0.0)
+    await api.post("/v1/watches", WATCH)
+    answer = await api.post("/v1/watches/JP1/poll")
+    assert (answer.status, answer.body["code"], answer.headers["Retry-After"]) == (429, "over_budget", "4")
+
+
+async def test_a_watch_says_why_it_is_looked_at_next_when_it_is(serve, services):
+    part = Share(
+        situation=Situation(Source.ORDER, Kind.ORDER, "PENDING_VBV", "", "shop"),
+        age_s=12.5,
+        hazard_per_s=0.0234567,
+        weight=1.0,
+        regret_s=3.0,
+    )
+    found = Outlook(wait=Wait(11.25, 3600.0, Bound.PRICE), price_s=3.0, shares=(part,))
+    api = await serve(services, outlook=lambda _: found)
+    await api.post("/v1/watches", WATCH)
+    assert (await api.get("/v1/watches/JP1")).body["next_poll"] == {
+        "price_s": 3.0,
+        "wait_s": 11.25,
+        "bound": "price",
+        "parts": [
+            {
+                "situation": "order/order/PENDING_VBV/shop",
+                "age_s": 12.5,
+                "hazard_per_s": 0.02346,
+                "weight": 1.0,
+                "regret_s": 3.0,
+            }
+        ],
+    }
 
 
 async def test_a_paused_watch_only_remembers_a_poll(api):
