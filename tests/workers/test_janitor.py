@@ -46,7 +46,7 @@ async def test_a_step_of_the_wall_clock_moves_due_times_along(house, janitor, st
 async def test_a_step_makes_nothing_due_and_puts_nothing_off_before_it_is_followed(house, janitor, step_s):
     """An attempt in flight once went again when the clock was set forward, and a look of that moment slept the step."""
     await house.subscribe("order.*")
-    house.source.put("OW1", "CHARGED")
+    house.source.put("OW1", "AUTHORIZATION_FAILED")
     await house.watch("OW1")
     house.channel.gate = asyncio.Event()
     async with house.running(house.poller(), house.deliverer()):
@@ -69,7 +69,7 @@ async def test_a_step_makes_nothing_due_and_puts_nothing_off_before_it_is_follow
 async def test_what_a_request_over_a_step_back_brings_is_told_at_once(house, janitor):
     """Its instants are yet to come by the new clock; it was once told then, an hour later."""
     await house.subscribe("order.*")
-    house.source.put("OW1", "CHARGED")
+    house.source.put("OW1", "PENDING_VBV")
     await house.watch("OW1")
     house.source.gate = asyncio.Event()
     async with house.running(house.poller(), house.deliverer()):
@@ -77,7 +77,7 @@ async def test_what_a_request_over_a_step_back_brings_is_told_at_once(house, jan
         await janitor.follow_clock()
         house.source.gate.set()
         await house.pass_time(2)
-        assert house.channel.types() == ["order.charged"]
+        assert house.channel.types() == ["order.pending_vbv"]
         looks = len(house.source.asked)
         await house.pass_time(120, step=5)
         assert len(house.source.asked) > looks
@@ -119,7 +119,7 @@ async def test_time_that_passes_moves_nothing(house, janitor):
 
 
 async def test_the_gauges_tell_watches_what_is_owed_and_how_late(house, janitor):
-    house.source.put("OW1", "CHARGED")
+    house.source.put("OW1", "PENDING_VBV")
     await house.subscribe("order.*")
     await house.watch("OW1")
     async with house.running(house.poller()):
