@@ -28,9 +28,9 @@ NOISE, BASE = 0.12, 0.12
 PER_MINUTE = (1, 3, 10, 30, 100)
 JUMPS = (0.95, 0.60, 0.40, 0.25)
 TRIES, WATCHED = 5, 90
-LAG_S = 30.0
-"""From the end of a minute to its verdict. Cadence "shipped": an open order is looked at every 1.5 s and a tenth of its
-silence, so that an end is seen 3 s after it on average and within 30 s unless nothing had changed for five minutes."""
+JUDGED_EVERY_S = 30.0
+"""A minute is judged once its polls have run, by a job that comes round so often. Cadence "shipped": an open order is
+looked at every 1.5 s and a tenth of its silence, so every 7.5 s a minute after its last change."""
 _SLICE_SHARE = 0.004
 
 
@@ -115,7 +115,8 @@ def spikes(world: tuple[int, int]) -> list[Spike]:
             traffic.again(number),
             copy.deepcopy(detector),
             Fault(place=place, minute=onset + dice.random(), rate=rate),
-            per_minute,
+            per_minute=per_minute,
+            lag=dice.uniform(0, JUDGED_EVERY_S / 60),
         )
         for number, rate in enumerate(JUMPS * TRIES, 1)
     ]
@@ -135,7 +136,7 @@ def _chosen(traffic: World, seed: int, dice: random.Random) -> Place:
     )
 
 
-def _broken(traffic: World, detector: Detector, fault: Fault, per_minute: int) -> Spike:
+def _broken(traffic: World, detector: Detector, fault: Fault, *, per_minute: int, lag: float) -> Spike:
     life, static = Life(), StaticRule(len(traffic.places))
     first, at = int(fault.minute), traffic.places.index(fault.place)
     paged_after: float | None = None
@@ -143,7 +144,7 @@ def _broken(traffic: World, detector: Detector, fault: Fault, per_minute: int) -
     causes: list[Place] = []
     for minute, (orders, failed) in enumerate(traffic.minutes(first, WATCHED, fault), first):
         detector.close(minute, orders, failed, held=life.held)
-        after = minute + 1 + LAG_S / 60 - fault.minute
+        after = minute + 1 + lag - fault.minute
         causes += [cause.place for cause in life.take(detector.judge(), detector)]
         if causes and paged_after is None:
             paged_after = after
