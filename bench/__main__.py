@@ -23,6 +23,11 @@ _PROMPT, _WELL, _BAD = "prompt", "isolation-well", "isolation-bad"
 
 def main() -> None:
     """Measure every case and print the tables."""
+    if sys.argv[1:] == ["alerts"]:
+        from bench.alerts import spikes  # noqa: PLC0415 - it alone needs numpy
+
+        spikes.main()
+        return
     if len(sys.argv) > 1:
         _one(sys.argv[1], int(sys.argv[2]))
         return
