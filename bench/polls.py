@@ -17,7 +17,7 @@ from bench.ground import (
     rate,
 )
 from bench.watches import make_watches, polling
-from notifier.domain.cadence import PollingPolicy
+from notifier.domain.polling import PollingPolicy
 from notifier.metrics import Metrics
 from notifier.source import wire
 from notifier.source.door import headers_of

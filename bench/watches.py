@@ -9,15 +9,16 @@ from pathlib import Path
 from bench.ground import CONCURRENCY, account_at, plain_telling
 from bench.server import order_body
 from notifier.clock import SystemClock
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.change import SCHEMA
 from notifier.domain.order import Source, parse_order_id
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Reader
 from notifier.metrics import Metrics
 from notifier.source import wire
 from notifier.source.http import order_status_source
 from notifier.storage.contract import Storage
 from notifier.storage.records import Registration
+from notifier.workers.cadence import Cadence
 from notifier.workers.poller import AccountLimits, Feed, Poller
 from notifier.workers.recording import Recorder
 from notifier.workers.trouble import Upstream
@@ -31,6 +32,7 @@ async def polling(
     clock = SystemClock()
     telling = plain_telling()
     source = order_status_source("bench", account_at(port), clock=clock)
+    cadence = Cadence(policy=policy, clock=clock)
     poller = Poller(
         "bench",
         feeds={
@@ -40,7 +42,8 @@ async def polling(
         },
         limits=AccountLimits(requests_per_s=1e9, max_concurrency=CONCURRENCY),
         storage=storage,
-        recorder=Recorder(clock=clock, policy=policy, telling=telling, metrics=metrics),
+        recorder=Recorder(clock=clock, cadence=cadence, telling=telling, metrics=metrics),
+        cadence=cadence,
         clock=clock,
         metrics=metrics,
     )

@@ -34,6 +34,19 @@ class Metrics:
         self.poll_lateness_s = self._histogram(
             "poll_lateness_seconds", "From a watch's due time to its request", _LATE_S
         )
+        self.polling_price_s = self._gauge(
+            "polling_price_seconds", "What one request costs now, in seconds of delay", "account"
+        )
+        self.polling_rate = self._gauge(
+            "polling_rate", "Requests a second that the upstream bears", "account"
+        )
+        self.polling_demand = self._gauge(
+            "polling_demand", "Requests a second that the configured price asks for", "account"
+        )
+        self.polling_stretch = self._gauge(
+            "polling_stretch", "By how much intervals are stretched past their ceilings", "account"
+        )
+        self.cadence_events = self._gauge("cadence_events", "Changes that the learned cadence rests on")
         self.due_lag_s = self._gauge("due_lag_seconds", "How long the oldest due watch has been due")
         self.watches = self._gauge("watches", "Watches by state", "state")
         self.snapshots_total = self._counter(

@@ -2,21 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
+from notifier.app.ground import Ground
 from notifier.app.outward import watchdog
+from notifier.app.polling import Polling
 from notifier.channels.contract import Channel
-from notifier.clock import Clock
-from notifier.config.accounts import Account
 from notifier.config.model import Config
-from notifier.domain.cadence import PollingPolicy
-from notifier.domain.order import Source
-from notifier.metrics import Metrics
-from notifier.source.contract import StatusSource
-from notifier.source.http import order_status_source
-from notifier.source.hypercredit import hypercredit_source
-from notifier.source.mandate import mandate_source
-from notifier.storage.contract import Storage
 from notifier.storage.records import Lanes
 from notifier.storage.telling import new_delivery_id
 from notifier.workers.alerter import Alerter
@@ -26,26 +17,14 @@ from notifier.workers.deliverer import Deliverer
 from notifier.workers.handed import HandedBodies
 from notifier.workers.heartbeats import Heartbeats
 from notifier.workers.janitor import Janitor
+from notifier.workers.learner import Learner
 from notifier.workers.lines import DeliveryLimits
-from notifier.workers.poller import AccountLimits, Feed, Poller
 from notifier.workers.pulse import Pulse
-from notifier.workers.recording import Recorder, Telling
+from notifier.workers.recording import Telling
 from notifier.workers.replayer import Replayer
 from notifier.workers.schedule import Job, Schedule
-from notifier.workers.trouble import Upstream
 
 _GOODBYE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """What all workers stand on. `accounts` says of each whether real money can move."""
-
-    config: Config
-    accounts: Mapping[str, bool]
-    storage: Storage
-    clock: Clock
-    metrics: Metrics
 
 
 def crew(
@@ -53,12 +32,13 @@ def crew(
     channels: Mapping[str, Channel],
     handed: HandedBodies,
     *,
+    polling: Polling,
     liveness: Callable[[], Mapping[str, bool]],
     stack: AsyncExitStack,
 ) -> list[Worker]:
     """Return the workers; what they open is closed by the stack.
 
-    Raises: ConfigError when an account's keys or the watchdog's address cannot be used.
+    Raises: ConfigError when the watchdog's address cannot be used.
     """
     config = ground.config
     telling = telling_of(config, ground.accounts)
@@ -73,7 +53,9 @@ def crew(
     )
     replayer = Replayer(storage=ground.storage, clock=ground.clock, metrics=ground.metrics, telling=telling)
     jobs = _jobs(ground, telling) + _pulse(ground, liveness, stack)
-    return [*_pollers(ground, telling, stack), deliverer, replayer, Schedule(jobs, metrics=ground.metrics)]
+    cadence, pollers = polling.cadence, polling.pollers
+    learner = Learner(cadence=cadence, storage=ground.storage, clock=ground.clock, metrics=ground.metrics)
+    return [learner, *pollers, deliverer, replayer, Schedule(jobs, metrics=ground.metrics)]
 
 
 def telling_of(config: Config, accounts: Mapping[str, bool]) -> Telling:
@@ -84,30 +66,6 @@ def telling_of(config: Config, accounts: Mapping[str, bool]) -> Telling:
         new_id=new_delivery_id,
         livemode=lambda account: accounts.get(account, True),
     )
-
-
-def _pollers(ground: Ground, telling: Telling, stack: AsyncExitStack) -> list[Poller]:
-    storage, clock, metrics = ground.storage, ground.clock, ground.metrics
-    recorder = Recorder(clock=clock, policy=_policy(ground.config), telling=telling, metrics=metrics)
-    pollers = []
-    for name, account in ground.config.accounts.items():
-        feeds = {}
-        for each, source in _sources(name, account, clock).items():
-            stack.push_async_callback(source.close)
-            feeds[each] = Feed(source, Upstream(name, each, storage=storage, clock=clock, telling=telling))
-        limits = AccountLimits(requests_per_s=account.requests_per_s, max_concurrency=account.max_concurrency)
-        pollers.append(
-            Poller(
-                name,
-                feeds=feeds,
-                limits=limits,
-                storage=storage,
-                recorder=recorder,
-                clock=clock,
-                metrics=metrics,
-            )
-        )
-    return pollers
 
 
 def _jobs(ground: Ground, telling: Telling) -> tuple[Job, ...]:
@@ -151,29 +109,6 @@ def _pulse(
         every_s=ground.config.operators.every_s,
     )
     return pulse.jobs()
-
-
-def _sources(name: str, account: Account, clock: Clock) -> dict[Source, StatusSource]:
-    """Open what an account can be asked at; HyperCredit needs a key of its own."""
-    sources: dict[Source, StatusSource] = {
-        Source.ORDER: order_status_source(name, account, clock=clock),
-        Source.MANDATE: mandate_source(name, account, clock=clock),
-    }
-    if account.credit:
-        sources[Source.HYPERCREDIT] = hypercredit_source(name, account, account.credit, clock=clock)
-    return sources
-
-
-def _policy(config: Config) -> PollingPolicy:
-    polling = config.polling
-    return PollingPolicy(
-        min_interval_s=polling.min_interval_s,
-        max_interval_s=polling.max_interval_s,
-        settle_failed_after_s=polling.settle_failed_after_s,
-        settle_charged_after_s=polling.settle_charged_after_s,
-        stuck_after_s=polling.stuck_after_s,
-        refund_overdue_after_s=polling.refund_overdue_after_s,
-    )
 
 
 def delivery_limits(config: Config, lanes: Lanes) -> DeliveryLimits:

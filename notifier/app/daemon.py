@@ -13,9 +13,11 @@ from pathlib import Path
 from yarl import URL
 
 from notifier.app.alerts import synchronise_alerts
-from notifier.app.crew import Ground, crew
+from notifier.app.crew import crew, telling_of
+from notifier.app.ground import Ground
 from notifier.app.managed import synchronise
 from notifier.app.operator_key import check_exposure, generated_key
+from notifier.app.polling import polling_of
 from notifier.app.supervision import Supervisor
 from notifier.app.support import supported
 from notifier.channels.catalogue import channels as all_channels
@@ -76,10 +78,13 @@ async def assembled(
         shelf, cells = await _shelf(config, storage), Cells()
         stack.push_async_callback(cells.close)
         handed = HandedBodies(shelf, cells, metrics)
+        ground = Ground(config=config, accounts=accounts, storage=storage, clock=clock, metrics=metrics)
+        polling = polling_of(ground, telling_of(config, accounts), stack)
         workers = crew(
-            Ground(config=config, accounts=accounts, storage=storage, clock=clock, metrics=metrics),
+            ground,
             channels,
             handed,
+            polling=polling,
             liveness=lambda: supervisor.liveness(),  # noqa: PLW0108 - it is made of the workers
             stack=stack,
         )
@@ -99,6 +104,9 @@ async def assembled(
             cells=cells,
             template_files=templates.names,
             openers=_openers(config),
+            may_ask=polling.ask,
+            outlook=polling.outlook,
+            stretched=polling.stretched,
         )
         yield Daemon(
             config=config,

@@ -16,7 +16,7 @@ from notifier.channels.catalogue import channels as all_channels
 from notifier.channels.contract import Channel
 from notifier.clock import Clock
 from notifier.config.accounts import Account
-from notifier.config.model import Config, Storage
+from notifier.config.model import Config, Polling, Storage
 from notifier.config.secret import Secret
 from notifier.config.told import Email, Slack, Subscription
 from notifier.domain.order import Source, parse_order_id
@@ -166,6 +166,7 @@ def _pointed_at(world: World, config: Config, account: Account) -> Config:
     return config.model_copy(
         update={
             "accounts": {ACCOUNT: account},
+            "polling": _hastened(config.polling),
             "subscriptions": {**config.subscriptions, **told},
             "storage": storage,
             "slack": Slack.model_validate(
@@ -180,6 +181,16 @@ def _pointed_at(world: World, config: Config, account: Account) -> Config:
                     "from": "notifier@sandbox.example",
                 }
             ),
+        }
+    )
+
+
+def _hastened(polling: Polling) -> Polling:
+    """Return bounds for orders that live so much faster; what a request is worth shrinks with what a second is."""
+    return polling.model_copy(
+        update={
+            "price_s": polling.price_s / _SPEED**2,
+            "max_interval_s": max(polling.max_interval_s / _SPEED, polling.min_interval_s),
         }
     )
 

@@ -121,6 +121,9 @@ url = "sqlite:{self._directory / "demo.db"}"
 base_url = "{world.upstream_url}"
 merchant_id = "{world.sandbox.merchant_id}"
 api_key_env = "DEMO_JUSPAY_KEY"
+[polling]
+price_s = 0.02
+max_interval_s = 60
 [delivery]
 allowed_targets = ["127.0.0.0/8"]
 allow_http = true

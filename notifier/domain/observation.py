@@ -7,17 +7,17 @@ and the deadlines to judge. Storage makes it true in one transaction.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from notifier.domain.cadence import (
+from notifier.domain.change import Change, adopt, diff
+from notifier.domain.deadline import (
     Deadlines,
-    PollingPolicy,
     deadlines_after_change,
     next_overdue_at,
     overdue_instant,
     without,
 )
-from notifier.domain.change import Change, adopt, diff
 from notifier.domain.event import Expectation, Fact, facts_of, present_facts
 from notifier.domain.order import Phase, Source, WatchState
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Mandate, Offer, Refund, Row, Snapshot, Subject, merge
 from notifier.domain.standing import standing
 

@@ -21,6 +21,8 @@ class Source(StrEnum):
     HYPERCREDIT = "hypercredit"
     MANDATE = "mandate"
 
+    __hash__ = str.__hash__  # An enumeration's own takes longer than all that is looked up by it.
+
 
 class WatchState(StrEnum):
     """States of a watch; `removed` is the tombstone that keeps versions from restarting."""

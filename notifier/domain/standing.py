@@ -41,6 +41,16 @@ def loan_slug(sub_status: str) -> str:
     return _MISSPELT.get(word, word)
 
 
+def loan_phase(sub_status: str) -> Phase:
+    """Return the phase of one loan application by its stage, as the lender wrote it or as a slug."""
+    return _LOAN_PHASES.get(loan_slug(sub_status), Phase.UNKNOWN)
+
+
+def mandate_phase(status: str) -> Phase:
+    """Return the phase of a mandate's status word."""
+    return _MANDATE_PHASES.get(status, Phase.UNKNOWN)
+
+
 def standing(snapshot: Snapshot) -> Phase:
     """Return the phase of what the snapshot's source speaks of.
 
@@ -50,8 +60,7 @@ def standing(snapshot: Snapshot) -> Phase:
         case Source.HYPERCREDIT:
             return _of_loans(snapshot)
         case Source.MANDATE:
-            status = snapshot.mandate.status if snapshot.mandate else None
-            return _MANDATE_PHASES.get(status or "", Phase.UNKNOWN)
+            return mandate_phase((snapshot.mandate.status if snapshot.mandate else None) or "")
         case Source.ORDER:
             return snapshot.order.phase if snapshot.order else Phase.UNKNOWN
 
@@ -63,7 +72,7 @@ def order_phase(snapshot: Snapshot) -> Phase:
 
 
 def _of_loans(snapshot: Snapshot) -> Phase:
-    phases = {_LOAN_PHASES.get(loan_slug(loan.sub_status or ""), Phase.UNKNOWN) for loan in snapshot.loans}
+    phases = {loan_phase(loan.sub_status or "") for loan in snapshot.loans}
     for phase in (Phase.SUCCEEDED, Phase.OPEN, Phase.UNKNOWN, Phase.FAILED):
         if phase in phases:
             return phase

@@ -1,7 +1,7 @@
 """Who wants which events: patterns of types, filters over the event's document, tags (interface 3 and 4)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -149,6 +149,16 @@ def matches(pattern: str, event_type: str) -> bool:
     if wanted[0] == "*" and subject in _NAMED_ONLY:
         return False
     return len(wanted) == len(given) and all(w in ("*", g) for w, g in zip(wanted, given, strict=True))
+
+
+def subjects_of(patterns: Iterable[str]) -> frozenset[Subject]:
+    """Return every subject of which an event may fit one of the patterns."""
+    plain = frozenset(Subject) - _NAMED_ONLY
+    found: set[Subject] = set()
+    for pattern in patterns:
+        subject = pattern.partition(".")[0]
+        found |= plain if subject == "*" else {Subject(subject)}
+    return frozenset(found)
 
 
 def _is_part(part: str) -> bool:

@@ -16,6 +16,7 @@ from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import SubscriptionId
 from notifier.storage.alerting import AlertStore, IncidentStore, OutcomeStore
 from notifier.storage.audience import ReceiverStore, SubscriptionStore, TemplateStore
+from notifier.storage.pacing import PacingStore
 from notifier.storage.records import (
     AttemptRecord,
     Claim,
@@ -299,6 +300,7 @@ class HealthStore(Protocol):
 class Transaction(
     WatchStore,
     LookStore,
+    PacingStore,
     SnapshotStore,
     EventStore,
     SubscriptionStore,

@@ -9,7 +9,9 @@ from typing import NamedTuple, Self
 from msgspec import Struct
 
 from notifier.config.secret import Secret
-from notifier.domain.cadence import Deadlines, Why
+from notifier.domain.cadence.plan import Why
+from notifier.domain.cadence.situation import Part
+from notifier.domain.deadline import Deadlines
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import Event, EventId, Expectation
 from notifier.domain.instant import iso, seconds
@@ -68,6 +70,8 @@ class Watch:
     last_changed_at: datetime | None = None
     next_poll_at: datetime | None = None
     next_poll_why: Why | None = None
+    next_parts: tuple[Part, ...] | None = None
+    """What the next look waits for; None where that is not known yet."""
     polls: int = 0
     failures: int = 0
     last_error: str | None = None
@@ -102,6 +106,9 @@ class Look(NamedTuple):
     asked_at: datetime | None
     doubted_at: datetime | None
     mandate_id: str | None = None
+    parts: tuple[Part, ...] | None = None
+    """What there is to wait for; None where no answer was read since parts are kept."""
+    attended_until: datetime | None = None
 
 
 class LookOutcome(Struct, frozen=True, kw_only=True, gc=False):
@@ -123,6 +130,8 @@ class LookOutcome(Struct, frozen=True, kw_only=True, gc=False):
     failures: int = 0
     error: str | None = None
     doubted_at: datetime | None = None
+    pace: int | None = None
+    """How often the cadence would look (`notifier.domain.budget.pace_of`); None leaves what is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +145,7 @@ class LookState:
     status: str | None
     deadlines: Deadlines
     last_changed_at: datetime
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,9 +137,22 @@ looks = _table(
     Column("mismatch_at", Instant),
     Column("settle_at", Instant),
     Column("until_at", Instant),
+    Column("parts", Text),
+    Column("pace", Whole),
+    Column("attended_until", Instant),
     UniqueConstraint("watch_id", "source"),
 )
 _index("looks_due", looks.c.account, looks.c.next_poll_at, where=looks.c.next_poll_at.is_not(None))
+is_urgent = looks.c.asked_at.is_not(None) | looks.c.attended_until.is_not(None)
+_index("looks_urgent", looks.c.account, looks.c.next_poll_at, where=is_urgent)
+
+# What the workers learned of how orders behave; one row for each kind of knowledge.
+learned = _table(
+    "learned",
+    Column("name", Text, primary_key=True),
+    Column("document", Document(dict[str, Any]), nullable=False),
+    Column("saved_at", Instant, nullable=False),
+)
 
 snapshots = _table(
     "snapshots",

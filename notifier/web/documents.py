@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from notifier.channels.contract import Channel
+from notifier.domain.cadence.plan import Outlook
 from notifier.domain.delivery import DeliveryState
 from notifier.domain.document import Document, event_document, order_document
 from notifier.domain.event import Expectation
@@ -54,6 +55,27 @@ def watch_document(watch: Watch) -> Document:
         "polls": watch.polls,
         "failures": watch.failures,
         "last_error": watch.last_error,
+    }
+
+
+def outlook_document(found: Outlook | None) -> Document | None:
+    """Return why a look is when it is: each part's regret, which together reach the price, or the bound that held."""
+    if found is None:
+        return None
+    return {
+        "price_s": round(found.price_s, 3),
+        "wait_s": round(found.wait.seconds, 3),
+        "bound": found.wait.bound,
+        "parts": [
+            {
+                "situation": "/".join(filter(None, share.situation)),
+                "age_s": round(share.age_s, 3),
+                "hazard_per_s": float(f"{share.hazard_per_s:.4g}"),
+                "weight": share.weight,
+                "regret_s": round(share.regret_s, 3),
+            }
+            for share in found.shares
+        ],
     }
 
 

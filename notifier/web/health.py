@@ -33,7 +33,8 @@ async def healthz(_: Call) -> Answer:
 async def readyz(call: Call) -> Answer:
     """Say whether storage reads and writes and every loop turns; refused accounts are told but fail nothing.
 
-    A restart or another instance would not mend a refused key, so it must not take this one out of service.
+    A restart or another instance would not mend a refused key, so it must not take this one out of service; nor
+    would it mend a budget that cannot carry the longest intervals.
     """
     seen = await _look(call.services)
     loops = dict(call.services.liveness())
@@ -46,6 +47,7 @@ async def readyz(call: Call) -> Answer:
             "loops": {name: "alive" if is_alive else "dead" for name, is_alive in loops.items()},
             "oldest_due_lag_s": seen.due_lag_s if seen else None,
             "refused_accounts": seen.refused if seen else (),
+            "stretched_accounts": {name: round(by, 2) for name, by in call.services.stretched().items()},
         },
     )
 

@@ -4,12 +4,13 @@ import hmac
 import traceback
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
+from math import ceil
 
 from aiohttp import web
 
 from notifier.errors import Conflict, InvalidValue, NotFound, StorageError
 from notifier.logs import get_logger
-from notifier.web.problems import BadMembers, BadSyntax, answer
+from notifier.web.problems import BadMembers, BadSyntax, OverBudget, answer
 from notifier.web.services import SERVICES
 
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -129,6 +130,9 @@ def _of_error(request: web.Request, error: Exception) -> web.Response:
             return answer(404, str(error), code="not_found", request_id=request_id)
         case Conflict():
             return answer(409, str(error), code="conflict", request_id=request_id)
+        case OverBudget():
+            headers = {"Retry-After": str(ceil(error.wait_s))}
+            return answer(429, str(error), code="over_budget", request_id=request_id, headers=headers)
         case StorageError():
             _log.warning("storage.failed", error=str(error), request_id=request_id)
             detail = "the database is out of reach; try again"

@@ -40,7 +40,7 @@ async def timeline(call: Call) -> Answer:
     """Tell all that happened to an order and what comes next, in the order of time."""
     async with call.services.storage.reading() as tx:
         watch = await tx.watch(call.account, call.order_key)
-        entries, is_complete = await story(tx, watch)
+        entries, is_complete = await story(tx, watch, call.services.outlook(watch))
     return Answer(
         body={
             "account": watch.account,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from math import ceil
 
 import msgspec
 from aiohttp import web
@@ -24,6 +25,17 @@ class BadMembers(NotifierError):
 
 class BadSyntax(NotifierError):
     """The body is not JSON at all."""
+
+
+class OverBudget(NotifierError):
+    """More looks are asked for than the account's budget leaves to people; `wait_s` seconds until the next."""
+
+    def __init__(self, account: str, wait_s: float) -> None:
+        self.wait_s = wait_s
+        super().__init__(
+            f"account {account!r} has no request left for this now; it is looked at by itself when that pays,"
+            f" or ask again in {ceil(wait_s)} s"
+        )
 
 
 def from_validation(error: ValidationError) -> BadSyntax | BadMembers:

@@ -10,10 +10,12 @@ from notifier.channels.handed.cells import Cells
 from notifier.clock import Clock
 from notifier.config.model import Config
 from notifier.config.secret import Secret
+from notifier.domain.cadence.plan import Outlook
 from notifier.domain.handed import Shelf
 from notifier.metrics import Metrics
 from notifier.source.hint import Opener
 from notifier.storage.contract import Storage
+from notifier.storage.records import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,12 @@ class Services:
     """Return the names that a channel has templates for in files."""
     openers: Mapping[str, Opener] = field(default_factory=dict)
     """By account, how its webhooks are opened where they come encrypted."""
+    may_ask: Callable[[str], float] = lambda _: 0.0
+    """Take leave for one look of an account; return how many seconds until there is any, nought when granted."""
+    outlook: Callable[[Watch], Outlook | None] = lambda _: None
+    """Return why a watch's next look is when it is, as far as the cadence set it."""
+    stretched: Callable[[], Mapping[str, float]] = dict
+    """Return the accounts whose budget cannot carry the longest intervals, and by how much these are stretched."""
 
 
 SERVICES = web.AppKey("services", Services)

@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
+from notifier.domain.cadence.plan import Outlook
 from notifier.domain.change import Change, diff
 from notifier.domain.document import Document
 from notifier.domain.instant import iso
@@ -15,7 +16,7 @@ from notifier.domain.subscription import SubscriptionId
 from notifier.errors import NotFound
 from notifier.storage.contract import Transaction
 from notifier.storage.records import DeliveryView, LoggedEvent, StoredSnapshot, Watch
-from notifier.web.documents import attempt_document, delivery_document, instant
+from notifier.web.documents import attempt_document, delivery_document, instant, outlook_document
 
 _PAGE = 500
 _MOST = 2000
@@ -25,7 +26,7 @@ _T = TypeVar("_T")
 _Entry = tuple[datetime, Document]
 
 
-async def story(tx: Transaction, watch: Watch) -> tuple[list[Document], bool]:
+async def story(tx: Transaction, watch: Watch, outlook: Outlook | None = None) -> tuple[list[Document], bool]:
     """Return the entries in the order of time, and whether they are all there are.
 
     What happened at one instant stands in the order of cause and effect.
@@ -43,7 +44,7 @@ async def story(tx: Transaction, watch: Watch) -> tuple[list[Document], bool]:
             _entry(attempt.started_at, "attempt", **about, **attempt_document(attempt))
             for attempt in await tx.attempts(view.delivery.id)
         ]
-    entries += _polls(watch, last=max(at for at, _ in entries))
+    entries += _polls(watch, outlook, last=max(at for at, _ in entries))
     entries.sort(key=lambda entry: entry[0])
     is_complete = all(len(rows) < _MOST for rows in (snapshots, events, deliveries))
     return [document for _, document in entries], is_complete
@@ -105,7 +106,7 @@ def _registered(watch: Watch) -> _Entry:
     )
 
 
-def _polls(watch: Watch, *, last: datetime) -> list[_Entry]:
+def _polls(watch: Watch, outlook: Outlook | None, *, last: datetime) -> list[_Entry]:
     """Return what polling came to and what is next.
 
     Only a good answer has an instant that is kept: without one the count stands with the next poll, or, when there
@@ -117,7 +118,8 @@ def _polls(watch: Watch, *, last: datetime) -> list[_Entry]:
     if polled_at is not None or (watch.polls and next_at is None):
         entries.append(_entry(polled_at or last, "polled", **count))
     if next_at is not None:
-        more = count if polled_at is None and watch.polls else {}
+        more: Document = count if polled_at is None and watch.polls else {}
+        more |= {"outlook": outlook_document(outlook)} if outlook else {}
         entries.append(_entry(next_at, "next_poll", why=watch.next_poll_why, **more))
     return entries
 

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from notifier.errors import InvalidValue
 from notifier.storage.contract import Transaction
-from notifier.web.documents import watch_document
+from notifier.web.documents import outlook_document, watch_document
 from notifier.web.enrolment import enrol, prepare
 from notifier.web.idempotency import once
 from notifier.web.paging import number_of, page
+from notifier.web.problems import OverBudget
 from notifier.web.routing import Answer, Call
 from notifier.web.shapes import NewWatch, WatchPatch, WatchQuery
 
@@ -52,7 +53,8 @@ async def index(call: Call) -> Answer:
 async def read(call: Call) -> Answer:
     """Show a watch: where it stands, when it is looked at next and why then."""
     async with call.services.storage.reading() as tx:
-        return Answer(body=watch_document(await tx.watch(call.account, call.order_key)))
+        watch = await tx.watch(call.account, call.order_key)
+    return Answer(body=watch_document(watch) | {"next_poll": outlook_document(call.services.outlook(watch))})
 
 
 async def amend(call: Call) -> Answer:
@@ -75,7 +77,13 @@ async def remove(call: Call) -> Answer:
 
 
 async def poll(call: Call) -> Answer:
-    """Look as soon as the budget allows; a paused watch only remembers."""
+    """Look as soon as the budget allows; a paused watch only remembers.
+
+    Raises: OverBudget when people ask for more looks than their share of it.
+    """
+    wait_s = call.services.may_ask(call.account)
+    if wait_s > 0:
+        raise OverBudget(call.account, wait_s)
     async with call.services.storage.writing() as tx:
         watch = await tx.ask(call.account, call.order_key, now=call.services.clock.now())
     return Answer(status=202, body=watch_document(watch))

@@ -1,28 +1,20 @@
-"""An even flow of requests: a bucket of at most half a second's worth."""
+"""An even flow of requests by the clock: a bucket of at most half a second's worth."""
 
 from notifier.clock import Clock
-
-_BURST_S = 0.5
+from notifier.domain.budget import Bucket
 
 
 class Pace:
     """Lets `rate` turns a second through. Units: `rate` per second."""
 
     def __init__(self, rate: float, clock: Clock) -> None:
-        self._gap_s = 1.0 / rate
         self._clock = clock
-        self._free_at = clock.monotonic() - _BURST_S - self._gap_s
+        self._bucket = Bucket(rate, clock.monotonic())
 
     def wait_s(self) -> float:
         """Take the next turn and return how long to wait for it; nought or less is now."""
-        now = self._clock.monotonic()
-        self._free_at = self._next_at(now)
-        return self._free_at - now
+        return self._bucket.take(self._clock.monotonic())
 
     def due_in_s(self) -> float:
         """Return how long the next turn is off, without taking it."""
-        now = self._clock.monotonic()
-        return self._next_at(now) - now
-
-    def _next_at(self, now: float) -> float:
-        return max(self._free_at, now - _BURST_S - self._gap_s) + self._gap_s
+        return self._bucket.due_in_s(self._clock.monotonic())

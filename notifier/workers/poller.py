@@ -11,8 +11,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 
 from notifier.clock import Clock
+from notifier.domain.cadence.stakes import Heard
 from notifier.domain.order import Source
 from notifier.errors import StorageError
 from notifier.logs import get_logger
@@ -20,8 +22,12 @@ from notifier.metrics import Metrics
 from notifier.source.contract import Answer, Failure, FailureReason, StatusSource
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import Look, LookOutcome
+from notifier.workers.budget import Budget
+from notifier.workers.cadence import Cadence
+from notifier.workers.claiming import Claiming
 from notifier.workers.committer import GroupCommit
-from notifier.workers.pace import Pace
+from notifier.workers.pricing import Pricing
+from notifier.workers.queue import LookQueue
 from notifier.workers.recording import Polled, Recorder
 from notifier.workers.trouble import Upstream
 
@@ -29,6 +35,7 @@ _LONGEST_SLEEP_S = 30.0
 _AHEAD = 8
 _LEAST_AHEAD = 16
 _MOST_AHEAD = 1000
+_SOON_S = 0.5
 _STORAGE_WAIT_S = 1.0
 _PROBED = 20
 
@@ -62,8 +69,10 @@ class Poller:
         limits: AccountLimits,
         storage: Storage,
         recorder: Recorder,
+        cadence: Cadence,
         clock: Clock,
         metrics: Metrics,
+        always_heard: Heard = frozenset(),
     ) -> None:
         self.name = f"poller:{account}"
         self._account = account
@@ -73,9 +82,12 @@ class Poller:
         self._recorder = recorder
         self._clock = clock
         self._metrics = metrics
-        self._pace = Pace(limits.requests_per_s, clock)
-        self._ahead = min(_MOST_AHEAD, max(_LEAST_AHEAD, _AHEAD * limits.max_concurrency))
-        self._queue: asyncio.Queue[Look | None] = asyncio.Queue()
+        self.budget = Budget(account, limits.requests_per_s, cadence=cadence, clock=clock, metrics=metrics)
+        self._claiming = Claiming(account, storage=storage, cadence=cadence, budget=self.budget, clock=clock)
+        self._pricing = Pricing(
+            storage=storage, cadence=cadence, budget=self.budget, clock=clock, always_heard=always_heard
+        )
+        self._queue = LookQueue()
         self._in_flight: set[int] = set()
         self._landed = asyncio.Event()
         self._wake = storage.signals.looks.listener()
@@ -100,7 +112,7 @@ class Poller:
         async with asyncio.TaskGroup() as tasks:
             committing = tasks.create_task(self._committer.run(drained), name=f"{self.name}:commit")
             fetchers = [
-                tasks.create_task(self._fetch_many(), name=f"{self.name}:fetch:{i}")
+                tasks.create_task(self._fetch_many(stop), name=f"{self.name}:fetch:{i}")
                 for i in range(self._limits.max_concurrency)
             ]
             probers = [
@@ -109,6 +121,9 @@ class Poller:
                 )
                 for source in self._feeds
             ]
+            pricing = tasks.create_task(
+                self._turn_many(stop, self._pricing.turn), name=f"{self.name}:pricing"
+            )
             refusals = [feed.upstream.refusal for feed in self._feeds.values()]
             stopping = tasks.create_task(_signal(stop, self._landed, self._wake, *refusals))
             try:
@@ -118,14 +133,14 @@ class Poller:
                     self._queue.get_nowait()
                 for _ in fetchers:
                     self._queue.put_nowait(None)
-            await asyncio.wait([*fetchers, *probers])
+            await asyncio.wait([*fetchers, *probers, pricing])
             drained.set()
             await committing
             stopping.cancel()
 
     def _begin_anew(self) -> None:
         """Forget what an earlier run that failed had in hand: its looks are still due."""
-        self._queue = asyncio.Queue()
+        self._queue = LookQueue()
         self._in_flight.clear()
         self._committer.forget()
 
@@ -138,12 +153,20 @@ class Poller:
                 await self._clock.wait(stop, _STORAGE_WAIT_S)
 
     async def _turn(self, stop: asyncio.Event) -> None:
-        room = self._ahead - len(self._in_flight)
-        if room * 2 < self._ahead:
+        ahead = self._ahead
+        room = ahead - len(self._in_flight)
+        if room * 2 < ahead:
             self._landed.clear()
             await self._landed.wait()
         else:
             await self._claim(room, stop)
+
+    @property
+    def _ahead(self) -> int:
+        """How many looks are claimed at most: no more than go soon, since another may matter more by then."""
+        limits = self._limits
+        soon = limits.max_concurrency + ceil(min(self.budget.rate, _MOST_AHEAD) * _SOON_S)
+        return min(_MOST_AHEAD, max(_LEAST_AHEAD, _AHEAD * limits.max_concurrency), soon)
 
     async def _claim(self, room: int, stop: asyncio.Event) -> None:
         self._wake.clear()
@@ -152,17 +175,13 @@ class Poller:
         # As of before the read: one that lands meanwhile would be taken from rows that are older than its poll.
         now, in_flight = self._clock.now(), frozenset(self._in_flight)
         sources = [source for source, feed in self._feeds.items() if not feed.upstream.is_refused]
-        async with self._storage.reading() as tx:
-            looks = await tx.due_looks(
-                self._account, now=now, limit=room, in_flight=in_flight, sources=sources
-            )
-            next_at = None if len(looks) == room else await tx.next_look_at(self._account, after=now)
-        for look in looks:
+        claim = await self._claiming.claim(room, now=now, in_flight=in_flight, sources=sources)
+        for look in claim.looks:
             self._in_flight.add(look.id)
             self._queue.put_nowait(look)
-        if len(looks) == room:
+        if claim.again_at is None:
             return
-        wait_s = _LONGEST_SLEEP_S if next_at is None else (next_at - self._clock.now()).total_seconds()
+        wait_s = (claim.again_at - self._clock.now()).total_seconds()
         if wait_s > 0:
             await self._clock.wait(self._wake, min(wait_s, _LONGEST_SLEEP_S))
 
@@ -192,7 +211,7 @@ class Poller:
         if upstream.is_refused:
             await upstream.note_probe()
 
-    async def _fetch_many(self) -> None:
+    async def _fetch_many(self, stop: asyncio.Event) -> None:
         while True:
             look = await self._queue.get()
             if look is None:
@@ -200,9 +219,12 @@ class Poller:
             if self._feeds[look.source].upstream.is_refused:
                 self._drop(look)
                 continue
-            wait_s = self._pace.wait_s()
+            wait_s = self.budget.wait_s()
             if wait_s > 0:
-                await self._clock.sleep(wait_s)
+                if await self._clock.wait(stop, wait_s):
+                    self._drop(look)  # It is still due.
+                    return
+                look = self._queue.most_urgent(look)
             await self._fetch(look)
 
     async def _fetch(self, look: Look) -> None:
@@ -215,8 +237,9 @@ class Poller:
             log.exception("poll.failed", account=self._account, order_id=look.order_id, source=look.source)
             self._metrics.loop_errors_total.labels(self.name).inc()
             result = Failure(reason=FailureReason.MALFORMED, detail="defect")
-        finished_at = clock.now()
-        self._duration_s.observe(clock.monotonic() - began)
+        finished_at, ended = clock.now(), clock.monotonic()
+        self._duration_s.observe(ended - began)
+        self.budget.note(result, began_s=began, now_s=ended)
         self._lateness_s.observe(max(0.0, (started_at - look.next_poll_at).total_seconds()))
         if isinstance(result, Failure):
             self._note_failure(look, result)

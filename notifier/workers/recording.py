@@ -11,20 +11,17 @@ from datetime import datetime
 from msgspec import Struct, structs
 
 from notifier.clock import Clock
-from notifier.domain.alert.outcome import outcomes_of
-from notifier.domain.cadence import (
-    Deadlines,
+from notifier.domain.cadence.plan import (
     Plan,
-    PollingPolicy,
     after_asked,
     after_error,
     after_not_found,
     is_confirmed,
-    next_poll,
     second_look,
 )
+from notifier.domain.cadence.situation import Part, parts_of
+from notifier.domain.deadline import Deadlines
 from notifier.domain.event import Event, Fact, Sighting, counted_event_id, event_of, events_of, numbered
-from notifier.domain.instant import seconds
 from notifier.domain.observation import (
     Doubtful,
     Judgement,
@@ -45,8 +42,8 @@ from notifier.source.contract import Answer, Failure, FailureReason
 from notifier.storage.contract import Transaction
 from notifier.storage.records import Initial, Lanes, Look, LookOutcome, LookState, Watch
 from notifier.storage.telling import tell
-
-_DATED_WITHIN = seconds(300)
+from notifier.workers.cadence import Cadence, unseen
+from notifier.workers.counting import keep_outcomes
 
 
 class Polled(Struct, frozen=True, kw_only=True, gc=False):
@@ -72,9 +69,10 @@ class Telling:
 class Recorder:
     """Turns polls into what storage keeps."""
 
-    def __init__(self, *, clock: Clock, policy: PollingPolicy, telling: Telling, metrics: Metrics) -> None:
+    def __init__(self, *, clock: Clock, cadence: Cadence, telling: Telling, metrics: Metrics) -> None:
         self._clock = clock
-        self._policy = policy
+        self._cadence = cadence
+        self._policy = cadence.policy
         self._telling = telling
         self._metrics = metrics
 
@@ -93,26 +91,22 @@ class Recorder:
         if isinstance(result, Failure):
             failed = None if is_due else self._after_failure(polled, result)
             return None if failed is None else _failed_look(polled, failed, result.reason)
-        is_same = result.digest == look.digest and look.doubted_at is None
+        is_same = result.digest == look.digest and look.doubted_at is None and look.parts is not None
         if not is_same or is_due or look.reader != polled.reader:
             return None
-        plan = self._plan(polled, look.phase, look.last_changed_at, look.deadline_at)
-        return _good_look(polled, plan)
+        self._cadence.learn_nothing_changed(look, polled.started_at)
+        return self._after_good(polled, look.parts or (), look.last_changed_at, look.deadline_at)
 
-    def _plan(
-        self, polled: Polled, phase: Phase, last_changed_at: datetime, deadline_at: datetime | None
-    ) -> Plan:
+    def _after_good(
+        self, polled: Polled, parts: Sequence[Part], last_changed_at: datetime, deadline_at: datetime | None
+    ) -> LookOutcome:
         asked_at = polled.look.asked_at
         if asked_at is not None and asked_at <= polled.started_at and last_changed_at < polled.started_at:
-            return after_asked(polled.finished_at)
-        return next_poll(
-            phase,
-            last_changed_at=last_changed_at,
-            deadline_at=deadline_at,
-            now=polled.finished_at,
-            roll=self._clock.roll(),
-            policy=self._policy,
+            return _good_look(polled, after_asked(polled.finished_at))
+        plan, pace = self._cadence.plan(
+            polled.look.account, parts, now=polled.finished_at, deadline_at=deadline_at
         )
+        return _good_look(polled, plan, pace)
 
     def put_off(self, polled: Polled) -> LookOutcome:
         """Return what a look leaves behind whose answer could not be written."""
@@ -167,7 +161,13 @@ class Recorder:
         beside = await _beside(tx, watch, polled.look.source)
         if not is_leader or any(outlasts(each, polled.started_at, self._policy) for each in beside):
             # It may come yet: asked for as rarely as for an order without news, for as long as the watch lives.
-            plan = self._plan(polled, Phase.OPEN, polled.look.registered_at, until_at if is_leader else None)
+            since_s = polled.look.registered_at.timestamp()
+            plan, _ = self._cadence.plan(
+                watch.account,
+                (unseen(watch.account, polled.look.source, since_s),),
+                now=polled.finished_at,
+                deadline_at=until_at if is_leader else None,
+            )
             return _failed_look(polled, plan, failure.reason)
         await self._end(tx, watch, polled, WatchState.NOT_FOUND)
         return _failed_look(polled, second_look(polled.finished_at), failure.reason)
@@ -201,11 +201,13 @@ class Recorder:
             beside=await _beside(tx, watch, look.source),
         )
         digest: bytes | None = answer.digest
+        is_news = True
         seen = observe(known, answer.snapshot(), now=polled.finished_at, policy=self._policy)
         if isinstance(seen, Stale):
             # It tells nothing, so what is known stands, and is judged when its deadlines pass.
             seen = unchanged(known, seen.known, now=polled.finished_at, policy=self._policy)
             digest = None if look.doubted_at else stored.digest
+            is_news = False
         match seen:
             case Doubtful():
                 await tx.save_look_state(replace(stored, digest=answer.digest))
@@ -217,9 +219,25 @@ class Recorder:
                     snapshot=replace(seen.snapshot, observed_at=polled.finished_at, beside=known.beside),
                     deadlines=seen.deadlines if is_leader else Deadlines(),
                 )
+                parts = self._parts(polled, seen.snapshot, is_news=is_news)
                 return await self._keep(
-                    tx, watch, polled, stored=stored, before=known.snapshot, seen=seen, digest=digest
+                    tx,
+                    watch,
+                    polled,
+                    stored=stored,
+                    before=known.snapshot,
+                    seen=seen,
+                    digest=digest,
+                    parts=parts,
                 )
+
+    def _parts(self, polled: Polled, snapshot: Snapshot, *, is_news: bool) -> tuple[Part, ...]:
+        """Return what there is to wait for, having learned from what became of what we waited for."""
+        look, started_at = polled.look, polled.started_at
+        if not is_news and look.parts is not None:
+            return look.parts
+        parts = parts_of(snapshot, account=look.account, seen_at=started_at)
+        return self._cadence.learn(look, parts, started_at) if is_news else parts
 
     async def _keep(
         self,
@@ -231,6 +249,7 @@ class Recorder:
         before: Snapshot | None,
         seen: Observation,
         digest: bytes | None,
+        parts: tuple[Part, ...],
     ) -> LookOutcome:
         look, order, phase = polled.look, seen.snapshot.order, standing(seen.snapshot)
         version = watch.version
@@ -239,7 +258,14 @@ class Recorder:
                 watch, seen.snapshot, observed_at=polled.finished_at, not_before=look.last_polled_at
             )
             self._metrics.snapshots_total.labels(look.source).inc()
-            await _count(tx, watch, polled, before=before, after=seen.snapshot)
+            await keep_outcomes(
+                tx,
+                watch,
+                before=before,
+                after=seen.snapshot,
+                seen_at=polled.finished_at,
+                not_before=look.last_polled_at,
+            )
         judgement = Judgement(facts=(), deadlines=seen.deadlines, state=WatchState.ACTIVE)
         if not seen.is_initial:  # A first look tells the present only; deadlines are judged by the next.
             judgement = judge(
@@ -270,9 +296,10 @@ class Recorder:
                 status=order.status if order else None,
                 deadlines=judgement.deadlines,
                 last_changed_at=last_changed_at,
+                parts=parts,
             )
         )
-        return _good_look(polled, self._plan(polled, phase, last_changed_at, judgement.deadlines.soonest))
+        return self._after_good(polled, parts, last_changed_at, judgement.deadlines.soonest)
 
     async def _judged(self, tx: Transaction, fact: Fact, sighting: Sighting) -> Event:
         """Make an event of no snapshot, with its subject's own counter (6.3)."""
@@ -330,35 +357,13 @@ def _not_ahead(polled: Polled, now: datetime) -> Polled:
     )
 
 
-async def _count(
-    tx: Transaction, watch: Watch, polled: Polled, *, before: Snapshot | None, after: Snapshot
-) -> None:
-    """Keep for alerts how attempts ended. What may have ended long before this look is no news of any minute."""
-    not_before, seen_at = polled.look.last_polled_at, polled.finished_at
-    found = outcomes_of(
-        before,
-        after,
-        account=watch.account,
-        order_key=watch.order_key,
-        observed_at=seen_at,
-        not_before=not_before,
-    )
-    is_fresh = not_before is not None and seen_at - not_before <= _DATED_WITHIN
-    for is_dated, some in (
-        (True, [each for each in found if is_fresh or each.ended_at != seen_at]),
-        (False, [each for each in found if not is_fresh and each.ended_at == seen_at]),
-    ):
-        if some:
-            await tx.add_outcomes(some, observed_at=seen_at, is_dated=is_dated)
-
-
 async def _beside(tx: Transaction, watch: Watch, source: Source) -> tuple[Snapshot, ...]:
     """Return what the order's other sources said last."""
     others = [await tx.latest_snapshot(watch.id, each) for each in sorted(watch.sources - {source})]
     return tuple(replace(each, beside=()) for each in others if each is not None)
 
 
-def _good_look(polled: Polled, plan: Plan) -> LookOutcome:
+def _good_look(polled: Polled, plan: Plan, pace: int | None = None) -> LookOutcome:
     return LookOutcome(
         look_id=polled.look.id,
         started_at=polled.started_at,
@@ -366,6 +371,7 @@ def _good_look(polled: Polled, plan: Plan) -> LookOutcome:
         why=plan.why,
         last_polled_at=polled.started_at,
         asked_at=polled.look.asked_at,
+        pace=pace,
     )
 
 

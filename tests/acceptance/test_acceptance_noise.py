@@ -66,7 +66,7 @@ async def test_noise_is_no_change(shop, world, kinds):
 
 async def test_a_step_back_that_one_answer_shows_is_not_told_until_it_is_seen_again(home, monkeypatch):
     """A backend that lags shows the order as it was, and nothing in its answer says how old it is."""
-    monkeypatch.setattr("notifier.domain.cadence._SECOND_LOOK_S", 0.3)
+    monkeypatch.setattr("notifier.domain.cadence.plan._SECOND_LOOK_S", 0.3)
     new, charged = (paid("JP1", status=word, last_updated=None, txn_id=None) for word in ("NEW", "CHARGED"))
     async with canned() as upstream:
         upstream.bodies["JP1"] = new
@@ -92,7 +92,7 @@ async def test_a_step_back_that_one_answer_shows_is_not_told_until_it_is_seen_ag
 
 
 async def test_an_answer_older_than_what_is_known_is_never_believed(home, monkeypatch):
-    monkeypatch.setattr("notifier.domain.cadence._SECOND_LOOK_S", 0.05)
+    monkeypatch.setattr("notifier.domain.cadence.plan._SECOND_LOOK_S", 0.05)
     async with canned() as upstream:
         home.settings = {"ACCOUNTS__SHOP__BASE_URL": upstream.url}
         async with home.running() as shop:

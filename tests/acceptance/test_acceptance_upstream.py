@@ -89,7 +89,7 @@ async def test_an_order_that_is_not_there_yet_gets_grace_and_is_told_when_it_com
 async def test_an_order_that_never_comes_is_told_as_not_found_when_its_grace_is_over(
     shop, world, monkeypatch
 ):
-    monkeypatch.setattr("notifier.domain.cadence._NOT_FOUND_GRACE_S", 0.0)
+    monkeypatch.setattr("notifier.domain.cadence.plan._NOT_FOUND_GRACE_S", 0.0)
     await shop.subscribe("/callbacks", "watch.*")
     await shop.register("JP1")
     await shop.told("watch.not_found", "JP1")

@@ -36,6 +36,7 @@ def floods(block: bytes, *, after: bytes = b""):
         while True:
             writer.write(block * (65_536 // len(block) + 1))
             await writer.drain()
+            await asyncio.sleep(0)  # with TLS a drain may hear of a lost connection only in another turn
 
     return talk
 

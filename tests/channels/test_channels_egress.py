@@ -4,14 +4,15 @@ import errno
 import socket
 from ipaddress import ip_address
 
-import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 from channel_sinks import answers
 
-from notifier.channels.egress import MOST_BYTES_KEPT, Egress, Forbidden, Reply, _open
+from notifier.channels.dialing import Names as Lookups
+from notifier.channels.dialing import Place, dial
+from notifier.channels.egress import MOST_BYTES_KEPT, Egress, Forbidden, Reply
 from notifier.channels.reach import Reach, is_public
 from notifier.config.model import Delivery
 from notifier.domain.delivery import Reason, Verdict
@@ -162,13 +163,10 @@ async def test_a_name_with_one_address_inside_is_never_connected_to(open_egress,
     assert not any(address in repr(outcome) for address in found)
 
 
-async def test_a_literal_address_is_stopped_at_the_socket_too(http_sink):
-    reach = Reach()
-    session = _open(lambda address, port: reach.refusal(address, port, is_plain=False), None)
-    async with session:
-        with pytest.raises(aiohttp.ClientConnectorError) as stopped:
-            await session.post(http_sink.url)
-    assert isinstance(stopped.value.os_error, Forbidden)
+async def test_a_literal_address_is_stopped_before_a_socket_is_made(http_sink):
+    reach, place = Reach(), Place("127.0.0.1", http_sink.port, False, "tls")
+    with pytest.raises(Forbidden):
+        await dial(place, Lookups(None), lambda address, port: reach.refusal(address, port, is_plain=False))
     assert not http_sink.got
 
 
@@ -203,7 +201,7 @@ async def test_a_fault_of_ours_is_not_the_receivers(open_egress, http_sink, monk
 
     egress = open_egress(Reach(allow_private=True))
     await post(egress, http_sink.url)
-    monkeypatch.setattr("notifier.channels.egress.socket.socket", broken)
+    monkeypatch.setattr("notifier.channels.dialing.socket.socket", broken)
     outcome = await post(egress, f"http://127.0.0.2:{http_sink.port}/")
     assert (outcome.verdict, outcome.reason) == (Verdict.OWN_FAULT, Reason.OWN_FAULT)
 

@@ -188,7 +188,7 @@ async def test_a_name_is_let_through_by_the_address_it_has(rules, url, answer, i
     def nothing_is_opened(*_):
         raise ConnectionRefusedError(111, "no test leaves this machine")
 
-    monkeypatch.setattr("notifier.channels.egress.socket.socket", nothing_is_opened)
+    monkeypatch.setattr("notifier.channels.dialing.socket.socket", nothing_is_opened)
     names = Answers()
     names.known = {url.split("/")[2].split(":")[0]: [answer]}
     egress = Egress(Reach.of(Delivery(**rules)), resolver=names)

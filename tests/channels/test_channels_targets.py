@@ -72,7 +72,7 @@ async def test_a_target_that_cannot_be_fair_is_refused_as_typed_and_never_called
         assert refused.value.problem.path == "target"
         assert refused.value.problem.code in {"url", "forbidden", "credentials"}
         assert (outcome.verdict, outcome.reason) == (Verdict.REFUSED, Reason.TARGET_FORBIDDEN)
-    assert (connects, http_sink.got, guarded._sessions) == ([], [], {})
+    assert (connects, http_sink.got, guarded._pool._open) == ([], [], set())
 
 
 @pytest.mark.parametrize("target", params("named"))
@@ -125,7 +125,7 @@ def test_a_channel_refuses_what_its_guard_refuses(make):
 async def test_a_name_that_turns_inside_between_two_posts_is_stopped_at_the_second(
     open_egress, connects, http_sink, monkeypatch
 ):
-    monkeypatch.setattr("notifier.channels.egress._DNS_S", 0)
+    monkeypatch.setattr("notifier.channels.dialing._KNOWN_S", 0)
     names = Answers()
     egress = open_egress(Reach(ports=frozenset({http_sink.port})), names)
     url, reasons = f"https://turning.example:{http_sink.port}/", []

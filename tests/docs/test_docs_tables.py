@@ -17,7 +17,7 @@ from notifier.config.model import Config, Delivery, Logging, Polling, Server, St
 from notifier.config.told import Email, Slack
 from notifier.domain.alert.report import IncidentState
 from notifier.domain.alert.report import Reason as IncidentReason
-from notifier.domain.cadence import Why
+from notifier.domain.cadence.plan import Why
 from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.document import sample_event_document
 from notifier.domain.handed import PARTS

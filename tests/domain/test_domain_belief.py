@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from notifier.domain.cadence import Deadlines, PollingPolicy, is_confirmed, second_look
+from notifier.domain.cadence.plan import is_confirmed, second_look
 from notifier.domain.change import VOCABULARIES
+from notifier.domain.deadline import Deadlines
 from notifier.domain.observation import Doubtful, Known, Observation, Stale, observe
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Mandate, Offer, Order, Snapshot
 from support.builders import READER, a_known, a_refund, a_snapshot, an_expectation, an_order, at, inr
 

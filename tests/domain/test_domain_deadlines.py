@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from notifier.domain.cadence import Deadlines, PollingPolicy, overdue_instant
+from notifier.domain.deadline import Deadlines, overdue_instant
 from notifier.domain.event import Expectation
 from notifier.domain.observation import Judgement, Observation, judge, observe
 from notifier.domain.order import WatchState
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Snapshot
 from support.builders import NOW, a_known, a_refund, a_snapshot, an_expectation, an_order, at, inr
 

@@ -7,9 +7,9 @@ from told import ATTEMPT_2, SENT, status
 from told_of_orders import ORDERS
 from told_of_refunds import REFUNDS
 
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.event import present_facts
 from notifier.domain.observation import Known, Observation, observe
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Mandate, Snapshot, Subject
 from support.builders import a_known, a_refund, a_snapshot, an_expectation, an_order, at, inr
 

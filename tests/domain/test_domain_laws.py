@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.change import VOCABULARIES, adopt, apply, common_vocabulary, diff, members_of
 from notifier.domain.event import (
     Event,
@@ -19,6 +18,7 @@ from notifier.domain.event import (
     snapshot_event_id,
 )
 from notifier.domain.observation import Doubtful, Observation, Stale, observe
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Order, Refund, Snapshot, Subject, in_told_order, merge
 from support.builders import (
     READER,

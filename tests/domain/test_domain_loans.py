@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from notifier.domain.cadence import Deadlines, PollingPolicy
+from notifier.domain.deadline import Deadlines
 from notifier.domain.document import order_document
 from notifier.domain.observation import Observation, judge, observe
 from notifier.domain.order import OrderId, Phase, Source, WatchState
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Mandate
 from notifier.domain.standing import LOAN_STAGES, loan_slug, order_phase, standing
 from support.builders import (

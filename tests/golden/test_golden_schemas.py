@@ -6,11 +6,11 @@ from itertools import permutations
 import pytest
 from lives import EXPECTED, LIVES
 
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.document import event_document, order_document
 from notifier.domain.event import events_of
 from notifier.domain.observation import Observation, observe
 from notifier.domain.order import OrderId, order_key
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.standing import order_phase
 from support.beside import seen
 from support.builders import NOW, a_known, a_sighting

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from lives import EXPECTED, LIVES
 
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.observation import Doubtful, Observation, Stale, observe
+from notifier.domain.polling import PollingPolicy
 from support.beside import seen
 from support.builders import NOW, a_known
 

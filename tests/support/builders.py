@@ -11,8 +11,8 @@ from typing import Any, get_args, get_type_hints
 
 from hypothesis import strategies as st
 
-from notifier.domain.cadence import Deadlines
 from notifier.domain.change import SCHEMA
+from notifier.domain.deadline import Deadlines
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import Event, EventId, Expectation, Sighting
 from notifier.domain.money import Money

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from notifier.config.model import Config
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.order import Source
+from notifier.domain.polling import PollingPolicy
 from notifier.storage.engine import _READERS
 from notifier.storage.records import Lanes
 from notifier.web.services import Services
+from notifier.workers.cadence import Cadence
 from notifier.workers.poller import AccountLimits, Feed, Poller
 from notifier.workers.recording import Recorder, Telling
 from notifier.workers.trouble import Upstream
@@ -133,13 +134,13 @@ async def polling(services: Services) -> AsyncIterator[Counted]:
     counted = Counted(services)
     parts: dict[str, Any] = {"storage": services.storage, "clock": services.clock}
     telling = Telling(expires_after_s=3600, lanes=Lanes(), new_id=services.new_id, livemode=lambda _: False)
+    cadence = Cadence(policy=PollingPolicy(), clock=services.clock)
     poller = Poller(
         "shop",
         feeds={Source.ORDER: Feed(counted.source, Upstream("shop", Source.ORDER, telling=telling, **parts))},
         limits=AccountLimits(requests_per_s=1000, max_concurrency=4),
-        recorder=Recorder(
-            clock=services.clock, policy=PollingPolicy(), telling=telling, metrics=services.metrics
-        ),
+        recorder=Recorder(clock=services.clock, cadence=cadence, telling=telling, metrics=services.metrics),
+        cadence=cadence,
         metrics=services.metrics,
         **parts,
     )

@@ -21,7 +21,14 @@ async def test_a_working_daemon_is_ready(api):
         "loops": {"poller": "alive", "deliverer": "alive"},
         "oldest_due_lag_s": 0.0,
         "refused_accounts": [],
+        "stretched_accounts": {},
     }
+
+
+async def test_intervals_that_are_stretched_are_said_and_fail_nothing(serve, services):
+    api = await serve(services, stretched=lambda: {"shop": 1.5})
+    answer = await api.get("/readyz", key=None)
+    assert (answer.status, answer.body["stretched_accounts"]) == (200, {"shop": 1.5})
 
 
 async def test_a_dead_loop_is_not_ready(serve, services):

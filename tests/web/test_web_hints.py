@@ -27,7 +27,7 @@ from hint_kit import (
 )
 
 from notifier.config.model import Config
-from notifier.domain.cadence import Why
+from notifier.domain.cadence.plan import Why
 from notifier.domain.order import Source, WatchState, order_key, parse_order_id
 from notifier.source.envelope import opened
 from notifier.source.keys import keys_of

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from notifier.config.secret import Secret
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.order import Source, order_key, parse_order_id
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage
 from notifier.storage.engine import _READERS, open_storage
 from notifier.storage.records import Lanes, LoggedEvent, Registration, SubscriptionSecrets, Watch
+from notifier.workers.cadence import Cadence
 from notifier.workers.contract import Worker
 from notifier.workers.deliverer import Deliverer
 from notifier.workers.handed import HandedBodies
@@ -41,7 +42,8 @@ class House:
     others: dict[Source, FakeSource] = field(default_factory=dict)
     """Further sources of the account, beside `source`, which is its order status."""
     metrics: Metrics = field(default_factory=Metrics)
-    policy: PollingPolicy = field(default_factory=PollingPolicy)
+    policy: PollingPolicy = field(default_factory=lambda: PollingPolicy(price_s=0.05))
+    """Requests are cheap, so that what is new is looked at every other second."""
     lanes: Lanes = field(default_factory=Lanes)
     handed: HandedBodies | None = None
 
@@ -54,7 +56,7 @@ class House:
             livemode=lambda _: False,
         )
 
-    def poller(self, *, concurrency: int = 4, rate: float = 1000.0) -> Poller:
+    def poller(self, *, concurrency: int = 4, rate: float = 1000.0, cadence: Cadence | None = None) -> Poller:
         telling = self.telling
         feeds = {
             each: Feed(
@@ -62,12 +64,14 @@ class House:
             )
             for each, source in ({Source.ORDER: self.source} | self.others).items()
         }
+        cadence = cadence or Cadence(policy=self.policy, clock=self.clock)
         return Poller(
             "shop",
             feeds=feeds,
             limits=AccountLimits(requests_per_s=rate, max_concurrency=concurrency),
             storage=self.storage,
-            recorder=Recorder(clock=self.clock, policy=self.policy, telling=telling, metrics=self.metrics),
+            recorder=Recorder(clock=self.clock, cadence=cadence, telling=telling, metrics=self.metrics),
+            cadence=cadence,
             clock=self.clock,
             metrics=self.metrics,
         )
@@ -130,6 +134,10 @@ class House:
         async with self.storage.writing() as tx:
             watch, _ = await tx.register(registration, now=self.clock.now())
         return watch
+
+    async def ask(self, order_id: str, source: Source | None = None) -> None:
+        async with self.storage.writing() as tx:
+            await tx.ask("shop", order_key(order_id), now=self.clock.now(), source=source)
 
     async def watched(self, order_id: str) -> Watch:
         async with self.storage.reading() as tx:

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.event import Expectation
 from notifier.domain.money import Money
 from notifier.domain.order import Source, WatchState, order_key
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Order, Refund, Snapshot
 from notifier.source.contract import Failure, FailureReason
 from notifier.storage.records import Initial, SourceState

@@ -2,9 +2,9 @@
 
 import pytest
 
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.document import order_document
 from notifier.domain.order import Phase, Source, WatchState
+from notifier.domain.polling import PollingPolicy
 from notifier.storage.records import Initial
 from support.builders import a_credit, a_mandate, at
 from support.fakes import FakeSource
@@ -151,6 +151,7 @@ async def test_a_refused_order_status_leaves_the_loans_alone(house, credit):
 
 
 async def test_a_loan_that_is_not_there_does_not_park_the_order(house, credit):
+    house.policy = PollingPolicy()
     house.source.put("OW1", "PENDING_VBV")
     await house.watch("OW1", sources=frozenset({Source.ORDER, Source.HYPERCREDIT}))
     async with house.running(house.poller()):
@@ -189,6 +190,7 @@ async def test_an_order_is_not_over_while_the_mandate_asked_for_beside_it_may_be
         await house.pass_time(2500, step=20)
         assert (await house.watched("OW1")).state is WatchState.ACTIVE
         mandate.show("OW1", a_mandate("REVOKED"))
+        await house.ask("OW1", source=Source.MANDATE)
         await house.pass_time(1500, step=20)
         assert (await house.watched("OW1")).state is WatchState.SETTLED
     assert (await house.types())[-2:] == ["mandate.revoked", "watch.settled"]
@@ -269,6 +271,7 @@ async def test_a_stuck_order_is_told_with_the_newest_version_of_all_sources(hous
 
 
 async def test_an_order_status_that_is_never_found_does_not_end_a_loan_that_was_seen(house, credit):
+    house.policy = PollingPolicy()
     credit.show("OW1", a_credit("KYC Verified"))
     await house.watch("OW1", sources=frozenset({Source.ORDER, Source.HYPERCREDIT}))
     async with house.running(house.poller()):

@@ -127,9 +127,11 @@ async def test_the_first_change_under_a_new_version_date_is_told(house):
     async with house.running(house.poller()):
         await house.pass_time(120, step=10)
         house.source.put("OW1", "CHARGED", gateway="RAZORPAY")
-        await house.pass_time(300, step=10)
+        await house.ask("OW1")
+        await house.pass_time(30, step=10)
         house.source.put("OW1", "AUTO_REFUNDED", gateway="RAZORPAY")
-        await house.pass_time(600, step=10)
+        await house.ask("OW1")
+        await house.pass_time(30, step=10)
     assert await house.types() == ["order.charged", "order.auto_refunded"]
 
 

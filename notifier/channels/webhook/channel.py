@@ -56,20 +56,19 @@ class WebhookChannel:
             raise TemplateError(f"{name} does not make JSON of {document['type']}: {error}") from None
 
     async def send(self, parcel: Parcel) -> Outcome:
-        address = parcel.address
+        address, headers = parcel.address, _own_headers(parcel)
+        has_own = bool(address.headers) or address.basic_auth is not None
+        if has_own:
+            headers |= _added_headers(address)
         reply = await self._egress.post(
-            address.target.reveal(),
-            body=parcel.body,
-            headers=_own_headers(parcel) | _added_headers(address),
-            timeout_s=self._timeout_s,
+            address.target.reveal(), body=parcel.body, headers=headers, timeout_s=self._timeout_s
         )
         if isinstance(reply, Outcome):
             return reply
         outcome = outcome_of(reply, now=self._clock.now())
-        confided = [*address.headers.values(), *_basic_auth(address).values()]
-        if address.basic_auth is not None:
-            confided.append(address.basic_auth.reveal().partition(":")[2])
-        return replace(outcome, answer=without(outcome.answer, confided)) if confided else outcome
+        if has_own:
+            return replace(outcome, answer=without(outcome.answer, _confided(address)))
+        return outcome
 
     async def close(self) -> None:
         await self._egress.close()
@@ -102,6 +101,13 @@ def _added_headers(address: Address) -> dict[str, str]:
         if may_be_added(name) and name.lower() not in taken
     }
     return added | basic_auth
+
+
+def _confided(address: Address) -> list[str]:
+    confided = [*address.headers.values(), *_basic_auth(address).values()]
+    if address.basic_auth is not None:
+        confided.append(address.basic_auth.reveal().partition(":")[2])
+    return confided
 
 
 def _basic_auth(address: Address) -> dict[str, str]:

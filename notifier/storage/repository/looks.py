@@ -4,9 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
+    Select,
     and_,
     bindparam,
     case,
@@ -18,7 +21,9 @@ from sqlalchemy import (
     update,
 )
 
-from notifier.domain.cadence import Deadlines, Why, after_asked
+from notifier.domain.cadence.plan import Why, after_asked
+from notifier.domain.cadence.situation import Kind, Part, Situation
+from notifier.domain.deadline import Deadlines
 from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.order import OrderId, Phase, Source
 from notifier.domain.snapshot import Reader, Snapshot
@@ -27,6 +32,9 @@ from notifier.storage.records import Look, LookOutcome, LookState, StoredSnapsho
 from notifier.storage.repository.base import Rows
 from notifier.storage.repository.setwise import WORD, any_of, as_parameter, given, in_one_row
 from notifier.storage.tables import Whole, looks, snapshots, watches
+
+_PartRow = tuple[str, str, str, str, str, int]
+"""Kind, word, method, id, mark, since when in ms; source and account are the look's."""
 
 
 class _DueLook(msgspec.Struct, array_like=True, gc=False):
@@ -49,29 +57,43 @@ class _DueLook(msgspec.Struct, array_like=True, gc=False):
     doubted_at: int | None
     failures: int
     mandate_id: str | None
+    parts: str | None
+    attended_until: int | None
 
 
 _OF_WATCH = frozenset({"order_id", "routing_id", "registered_at", "mandate_id"})
 _read_due = msgspec.json.Decoder(list[_DueLook]).decode
-_DUE = in_one_row(
-    select(
-        *(
-            func.hex(looks.c.digest)
-            if name == "digest"
-            else (watches if name in _OF_WATCH else looks).c[name]
-            for name in _DueLook.__struct_fields__
+_read_parts = msgspec.json.Decoder(list[_PartRow]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def _column(name: str) -> ColumnElement[Any]:
+    if name == "digest":
+        return func.hex(looks.c.digest)
+    return (watches if name in _OF_WATCH else looks).c[name]
+
+
+def looks_where(*wanted: ColumnElement[bool]) -> Select[Any]:
+    """Return the statement for looks of an account that meet further conditions, soonest due first.
+
+    It takes the parameters of `wanted_looks`; `read_looks` reads what it gives.
+    """
+    return in_one_row(
+        select(*map(_column, _DueLook.__struct_fields__))
+        .join(watches, watches.c.id == looks.c.watch_id)
+        .where(
+            looks.c.account == bindparam("account"),
+            *wanted,
+            looks.c.id.not_in(any_of("in_flight")),
+            looks.c.source.in_(any_of("sources")),
         )
+        .order_by(looks.c.next_poll_at)
+        .limit(bindparam("limit", type_=Whole))
     )
-    .join(watches, watches.c.id == looks.c.watch_id)
-    .where(
-        looks.c.account == bindparam("account"),
-        looks.c.next_poll_at <= bindparam("now", type_=Whole),
-        looks.c.id.not_in(any_of("in_flight")),
-        looks.c.source.in_(any_of("sources")),
-    )
-    .order_by(looks.c.next_poll_at)
-    .limit(bindparam("limit", type_=Whole))
-)
+
+
+NOW = bindparam("now", type_=Whole)
+_DUE = looks_where(looks.c.next_poll_at <= NOW)
 _NEXT = select(func.min(looks.c.next_poll_at)).where(
     looks.c.account == bindparam("account"), looks.c.next_poll_at > bindparam("after")
 )
@@ -84,7 +106,7 @@ _PHASES = {phase.value: phase for phase in Phase}
 _seen = given(
     "rows",
     {"id": Whole, "started_at": Whole, "next_poll_at": Whole, "why": WORD, "last_polled_at": Whole,
-     "failures": Whole, "error": WORD, "doubted_at": Whole, "asked_at": Whole},
+     "failures": Whole, "error": WORD, "doubted_at": Whole, "asked_at": Whole, "pace": Whole},
 )  # fmt: skip
 _asked_at = type_coerce(looks.c.asked_at, Whole)
 _is_asked = _asked_at > _seen.c.started_at
@@ -107,6 +129,7 @@ _RECORD = (
         failures=_seen.c.failures,
         error=_seen.c.error,
         doubted_at=_seen.c.doubted_at,
+        pace=func.coalesce(_seen.c.pace, looks.c.pace),
         polls=looks.c.polls + 1,
     )
 )
@@ -115,6 +138,29 @@ _RECORD = (
 @lru_cache(maxsize=64)
 def _reader(text: str | None) -> Reader | None:
     return None if text is None else msgspec.json.decode(text, type=Reader)
+
+
+def wanted_looks(
+    account: str, *, now: datetime, limit: int, in_flight: Collection[int], sources: Collection[Source]
+) -> dict[str, Any]:
+    """Return the parameters of a statement of `looks_where`."""
+    return {
+        "account": account,
+        "now": to_ms(now),
+        "limit": limit,
+        "in_flight": as_parameter(list(in_flight)),
+        "sources": as_parameter(list(sources)),
+    }
+
+
+def read_looks(account: str, rows: str) -> list[Look]:
+    """Return the looks that a statement of `looks_where` gave, soonest due first."""
+    return [_look(account, row) for row in sorted(_read_due(rows), key=_due_first)]
+
+
+def stored_parts(account: str, source: str, text: str | None) -> tuple[Part, ...] | None:
+    """Return the parts as a look's column has them."""
+    return None if text is None else _parts(account, _SOURCES[source], _read_parts(text))
 
 
 def soonest(*instants: datetime | None) -> datetime | None:
@@ -132,15 +178,8 @@ class Looks(Rows):
         in_flight: Collection[int] = (),
         sources: Collection[Source] = tuple(Source),
     ) -> list[Look]:
-        wanted = {
-            "account": account,
-            "now": to_ms(now),
-            "limit": limit,
-            "in_flight": as_parameter(list(in_flight)),
-            "sources": as_parameter(list(sources)),
-        }
-        rows = _read_due(await self._connection.scalar(_DUE, wanted))
-        return [_look(account, row) for row in sorted(rows, key=_due_first)]
+        wanted = wanted_looks(account, now=now, limit=limit, in_flight=in_flight, sources=sources)
+        return read_looks(account, await self._connection.scalar(_DUE, wanted))
 
     async def next_look_at(self, account: str, *, after: datetime) -> datetime | None:
         at: datetime | None = await self._connection.scalar(_NEXT, {"account": account, "after": after})
@@ -160,6 +199,7 @@ class Looks(Rows):
                 outcome.error,
                 _ms(outcome.doubted_at),
                 _ms(outcome.asked_at),
+                outcome.pace,
             )
             for outcome in outcomes
         ]
@@ -185,6 +225,7 @@ class Looks(Rows):
                 until_at=row.until_at,
             ),
             last_changed_at=row.last_changed_at,
+            parts=stored_parts(row.account, row.source, row.parts) or (),
         )
 
     async def save_look_state(self, state: LookState) -> None:
@@ -203,6 +244,7 @@ class Looks(Rows):
                 mismatch_at=deadlines.mismatch_at,
                 settle_at=deadlines.settle_at,
                 until_at=deadlines.until_at,
+                parts=_encode(_written(state.parts)).decode(),
             )
         )
         await self._connection.execute(look)
@@ -285,17 +327,46 @@ def _at(ms: int | None) -> datetime | None:
     return None if ms is None else from_ms(ms)
 
 
+@lru_cache(maxsize=4096)
+def _situation(source: Source, kind: str, word: str, method: str, account: str) -> Situation:
+    return Situation(source, Kind(kind), word, method, account)
+
+
+def _parts(account: str, source: Source, rows: list[_PartRow]) -> tuple[Part, ...]:
+    return tuple(
+        [
+            Part(_situation(source, kind, word, method, account), part_id, mark, since_ms / 1000)
+            for kind, word, method, part_id, mark, since_ms in rows
+        ]
+    )
+
+
+def _written(parts: Sequence[Part]) -> list[_PartRow]:
+    return [
+        (
+            part.situation.kind.value,
+            part.situation.word,
+            part.situation.method,
+            part.id,
+            part.mark,
+            round(part.since_s * 1000),
+        )
+        for part in parts
+    ]
+
+
 def _due_first(row: _DueLook) -> int:
     return row.next_poll_at
 
 
 def _look(account: str, row: _DueLook) -> Look:
     # By place: this runs thousands of times a second.
+    source = _SOURCES[row.source]
     return Look(
         row.id,
         row.watch_id,
         account,
-        _SOURCES[row.source],
+        source,
         OrderId(row.order_id),
         row.routing_id,
         _PHASES[row.phase],
@@ -310,4 +381,6 @@ def _look(account: str, row: _DueLook) -> Look:
         _at(row.asked_at),
         _at(row.doubted_at),
         row.mandate_id,
+        None if row.parts is None else _parts(account, source, _read_parts(row.parts)),
+        _at(row.attended_until),
     )

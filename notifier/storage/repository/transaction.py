@@ -9,6 +9,7 @@ from notifier.storage.repository.log import Events
 from notifier.storage.repository.looks import Looks, Snapshots
 from notifier.storage.repository.outcomes import Outcomes
 from notifier.storage.repository.owing import Owing
+from notifier.storage.repository.pacing import Pacing
 from notifier.storage.repository.receivers import Receivers
 from notifier.storage.repository.replays import Replays
 from notifier.storage.repository.subscriptions import Subscriptions
@@ -19,6 +20,7 @@ from notifier.storage.repository.watches import Watches
 class Repository(
     Watches,
     Looks,
+    Pacing,
     Snapshots,
     Events,
     Subscriptions,

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, case, delete, exists, func, insert, literal, select, update
 
-from notifier.domain.cadence import Why
+from notifier.domain.cadence.plan import Why
 from notifier.domain.order import OrderKey, Phase, Source, WatchState, order_key
 from notifier.errors import NotFound
 from notifier.storage.records import Initial, Registration, Watch
 from notifier.storage.repository.base import AnyRow, Rows
-from notifier.storage.repository.looks import soonest
+from notifier.storage.repository.looks import soonest, stored_parts
 from notifier.storage.tables import looks, watch_tags, watches
 
 _OF_LOOK = (
@@ -25,6 +25,7 @@ _OF_LOOK = (
     "polls",
     "failures",
     "error",
+    "parts",
 )
 _WATCH = (
     select(watches, *(looks.c[name].label(f"look_{name}") for name in _OF_LOOK))
@@ -336,6 +337,7 @@ def _watch(group: list[AnyRow]) -> Watch:
         last_changed_at=max(each.look_last_changed_at for each in group) if row.version else None,
         next_poll_at=due.look_next_poll_at if due else None,
         next_poll_why=Why(due.look_why) if due and due.look_why else None,
+        next_parts=stored_parts(row.account, due.look_source, due.look_parts) if due else None,
         polls=sum(each.look_polls for each in group),
         failures=max(each.look_failures for each in group),
         last_error=next((each.look_error for each in group if each.look_error), None),

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 from given import snapshot, watched, wish
 
-from notifier.domain.cadence import Deadlines, Why
+from notifier.domain.cadence.plan import Why
+from notifier.domain.deadline import Deadlines
 from notifier.domain.event import Expectation
 from notifier.domain.money import Money
 from notifier.domain.order import OrderKey, Phase, Source, WatchState

@@ -1,50 +1,12 @@
-"""When to look again: soon after a change, ever later while nothing changes, never past a deadline.
-
-A plain honest rule: the next interval is a base plus a share of the silence so far, both by phase. It is the one
-place that a learned cadence replaces.
-"""
+"""By when we must have looked: stuck, overdue, mismatched, settled, and the end that was asked for."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from notifier.domain.backoff import growing, jittered
 from notifier.domain.order import Phase, Source
+from notifier.domain.polling import PollingPolicy
 from notifier.domain.snapshot import Snapshot
 from notifier.domain.standing import standing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollingPolicy:
-    """Bounds of polling. Units: seconds."""
-
-    min_interval_s: float = 1.0
-    max_interval_s: float = 3600.0
-    settle_failed_after_s: float = 86_400.0
-    settle_charged_after_s: float = 864_000.0
-    stuck_after_s: float = 900.0
-    refund_overdue_after_s: float = 864_000.0
-
-
-class Why(StrEnum):
-    """What set the next poll."""
-
-    REGISTERED = "registered"
-    CADENCE = "cadence"
-    DEADLINE = "deadline"
-    ASKED = "asked"
-    AFTER_ASKED = "after_asked"
-    SECOND_LOOK = "second_look"
-    SOURCE_ERROR = "source_error"
-    NOT_FOUND_GRACE = "not_found_grace"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The next look and what set it."""
-
-    at: datetime
-    why: Why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,79 +24,6 @@ class Deadlines:
         """The first of them, or None."""
         every = (self.stuck_at, self.overdue_at, self.mismatch_at, self.settle_at, self.until_at)
         return min((at for at in every if at is not None), default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pace:
-    base_s: float
-    share: float
-
-
-_PACES = {
-    Phase.OPEN: _Pace(1.5, 0.10),
-    Phase.UNKNOWN: _Pace(5.0, 0.15),
-    Phase.FAILED: _Pace(10.0, 0.20),
-    Phase.SUCCEEDED: _Pace(60.0, 0.25),
-    Phase.REFUNDED: _Pace(60.0, 0.25),
-}
-_SECOND_LOOK_S = 5.0
-_AFTER_ASKED_S = 2.0
-_NOT_FOUND_GRACE_S = 300.0
-_LONGEST_ERROR_WAIT_S = 300.0
-
-
-def next_poll(
-    phase: Phase,
-    *,
-    last_changed_at: datetime,
-    deadline_at: datetime | None,
-    now: datetime,
-    roll: float,
-    policy: PollingPolicy,
-) -> Plan:
-    """Return the next look after one that showed what we know: within the bounds and never in the past."""
-    pace = _PACES[phase]
-    silence_s = max(0.0, (now - last_changed_at).total_seconds())
-    interval_s = jittered(pace.base_s + pace.share * silence_s, roll)
-    interval_s = min(max(interval_s, policy.min_interval_s), policy.max_interval_s)
-    if deadline_at is not None:
-        until_deadline_s = max((deadline_at - now).total_seconds(), policy.min_interval_s)
-        if until_deadline_s < interval_s:
-            return Plan(now + timedelta(seconds=until_deadline_s), Why.DEADLINE)
-    return Plan(now + timedelta(seconds=interval_s), Why.CADENCE)
-
-
-def second_look(now: datetime) -> Plan:
-    """Return when to confirm a step back that nothing but the answer itself speaks for (6.6)."""
-    return Plan(now + timedelta(seconds=_SECOND_LOOK_S), Why.SECOND_LOOK)
-
-
-def is_confirmed(doubted_at: datetime | None, started_at: datetime) -> bool:
-    """Return whether a doubted answer was seen again at least five seconds later."""
-    return doubted_at is not None and (started_at - doubted_at).total_seconds() >= _SECOND_LOOK_S
-
-
-def after_asked(now: datetime) -> Plan:
-    """Return the one more look that a request without a change is owed: the status can lag (6.14)."""
-    return Plan(now + timedelta(seconds=_AFTER_ASKED_S), Why.AFTER_ASKED)
-
-
-def after_error(
-    failures: int, *, now: datetime, retry_after_s: float | None, roll: float, policy: PollingPolicy
-) -> Plan:
-    """Return the next look after a source error: exponential, at least what the upstream asked for."""
-    first_s = max(2.0, policy.min_interval_s)
-    ceiling_s = max(first_s, min(policy.max_interval_s, _LONGEST_ERROR_WAIT_S))
-    wait_s = growing(failures, first_s=first_s, ceiling_s=ceiling_s, roll=roll)
-    return Plan(now + timedelta(seconds=max(wait_s, min(retry_after_s or 0.0, 86_400.0))), Why.SOURCE_ERROR)
-
-
-def after_not_found(*, registered_at: datetime, now: datetime, roll: float) -> Plan | None:
-    """Return the next look for an order the upstream does not know yet, or None when its grace is over."""
-    age_s = max(0.0, (now - registered_at).total_seconds())
-    if age_s >= _NOT_FOUND_GRACE_S:
-        return None
-    return Plan(now + timedelta(seconds=jittered(2.0 + 0.2 * age_s, roll)), Why.NOT_FOUND_GRACE)
 
 
 def deadlines_after_change(

@@ -5,17 +5,27 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from notifier.domain.backoff import growing, jittered, wait_before_attempt
-from notifier.domain.cadence import (
+from notifier.domain.cadence.learning import Hazards
+from notifier.domain.cadence.plan import (
+    Bound,
     Plan,
-    PollingPolicy,
+    Terms,
     Why,
     after_asked,
     after_error,
     after_not_found,
+    next_look,
     next_poll,
+    outlook,
+    regret_s,
     second_look,
+    wait_for,
 )
-from notifier.domain.order import Phase
+from notifier.domain.cadence.situation import Kind, Part, Situation
+from notifier.domain.cadence.stakes import EVERYTHING, ceiling_s, stake_of
+from notifier.domain.order import Phase, Source, known_statuses
+from notifier.domain.polling import PollingPolicy
+from notifier.domain.snapshot import Subject
 from support.builders import NOW, at
 
 POLICY = PollingPolicy()
@@ -106,6 +116,126 @@ def test_an_order_that_stays_open_a_quarter_of_an_hour_costs_few_looks():
         silence_s += wait_s(Phase.OPEN, silence_s)
         looks += 1
     assert looks <= 50
+
+
+# By what was learned
+
+ORDERED = Situation(Source.ORDER, Kind.ORDER, "PENDING_VBV", "UPI_INTENT", "shop")
+situations = st.tuples(
+    st.sampled_from([*Kind][:3]), st.sampled_from([*known_statuses(), "PENDING_QUEUED", "ACTIVE", "ODD"])
+).map(lambda pair: ORDERED._replace(kind=pair[0], word=pair[1]))
+lives = st.lists(st.tuples(situations, st.floats(-60, 40 * 86_400)), max_size=4).map(
+    lambda rows: tuple(
+        Part(situation=situation, id=str(number), mark="", since_s=NOW.timestamp() - age_s)
+        for number, (situation, age_s) in enumerate(rows)
+    )
+)
+heards = st.frozensets(st.sampled_from(Subject))
+prices = st.floats(0.1, 1000)
+terms = st.builds(Terms, price_s=prices, policy=policies, heard=heards)
+
+
+def _taught(looks) -> Hazards:
+    hazards = Hazards()
+    for situation, age_s, width_s, changed in looks:
+        hazards.credit(situation, age_s, age_s + width_s, changed=changed)
+    return hazards
+
+
+taught = st.lists(
+    st.tuples(situations, st.floats(0, 1e5), st.floats(0, 1e5), st.booleans()), max_size=10
+).map(_taught)
+
+
+def looked(
+    parts, hazards, *, price_s=3.0, policy=POLICY, heard=EVERYTHING, deadline_s=None, roll=0.5
+) -> Plan:
+    return next_look(
+        parts,
+        Terms(price_s=price_s, policy=policy, heard=heard),
+        hazards=hazards,
+        now=NOW,
+        deadline_at=None if deadline_s is None else at(deadline_s),
+        roll=roll,
+    )
+
+
+@given(lives, taught, terms, rolls)
+def test_nobody_starves_and_nobody_is_asked_too_often(parts, hazards, terms, roll):
+    plan = next_look(parts, terms, hazards=hazards, now=NOW, deadline_at=None, roll=roll)
+    interval_s, policy = (plan.at - NOW).total_seconds(), terms.policy
+    ages_s = [(part.situation, NOW.timestamp() - part.since_s) for part in parts]
+    longest_s = min(
+        (ceiling_s(stake_of(*each), policy) for each in ages_s), default=policy.longest_interval_s
+    )
+    assert policy.min_interval_s - 1e-6 <= interval_s <= longest_s + 1e-6
+    assert plan.why is Why.CADENCE
+
+
+@given(lives, taught, prices, rolls, st.floats(-86_400, 86_400))
+def test_no_learned_look_is_past_a_deadline_that_can_be_met(parts, hazards, price_s, roll, deadline_s):
+    free = looked(parts, hazards, price_s=price_s, roll=roll)
+    plan = looked(parts, hazards, price_s=price_s, roll=roll, deadline_s=deadline_s)
+    assert plan.at == min(free.at, max(at(POLICY.min_interval_s), at(deadline_s)))
+    assert plan.why is (Why.CADENCE if plan.at == free.at else Why.DEADLINE)
+
+
+@given(lives, taught, prices, st.floats(1, 50), rolls)
+def test_a_dearer_request_is_a_later_learned_look(parts, hazards, price_s, factor, roll):
+    cheap, dear = (looked(parts, hazards, price_s=each, roll=roll) for each in (price_s, price_s * factor))
+    assert dear.at >= cheap.at - timedelta(milliseconds=10)
+
+
+@given(lives, taught, prices)
+def test_another_part_never_makes_the_look_later(parts, hazards, price_s):
+    for number in range(len(parts)):
+        fewer = looked(parts[:number], hazards, price_s=price_s)
+        more = looked(parts[: number + 1], hazards, price_s=price_s)
+        assert more.at <= fewer.at + timedelta(milliseconds=10)
+
+
+@given(lives, taught, rolls)
+def test_dice_move_a_learned_look_by_at_most_a_fifth(parts, hazards, roll):
+    middle = (looked(parts, hazards).at - NOW).total_seconds()
+    assert abs((looked(parts, hazards, roll=roll).at - NOW).total_seconds() - middle) <= 0.2 * middle
+
+
+@given(lives, taught, prices, heards)
+def test_the_outlook_accounts_for_the_wait(parts, hazards, price_s, heard):
+    terms = Terms(price_s=price_s, policy=POLICY, heard=heard)
+    seen = outlook(parts, terms, hazards=hazards, now_s=NOW.timestamp())
+    assert seen.wait == wait_for(parts, terms, hazards=hazards, now_s=NOW.timestamp())
+    assert len(seen.shares) == len(parts)
+    total_s = sum(share.regret_s for share in seen.shares)
+    match seen.wait.bound:
+        case Bound.PRICE:
+            assert total_s == pytest.approx(price_s, rel=1e-3)
+        case Bound.CEILING:
+            assert total_s <= price_s * (1 + 1e-3)
+        case Bound.FLOOR:
+            assert total_s >= price_s * (1 - 1e-3)
+
+
+def test_the_index_of_the_due_reaches_the_price_at_the_look():
+    now_s = NOW.timestamp()
+    parts = (Part(situation=ORDERED, id="", mark="", since_s=now_s - 20),)
+    terms, hazards = Terms(price_s=3.0, policy=POLICY), Hazards()
+    wait = wait_for(parts, terms, hazards=hazards, now_s=now_s)
+    grown_s = [
+        regret_s(parts, terms, hazards=hazards, looked_s=now_s, now_s=now_s + share * wait.seconds)
+        for share in (0.0, 0.5, 1.0, 2.0)
+    ]
+    assert grown_s[0] == 0
+    assert grown_s[2] == pytest.approx(3.0, rel=1e-3)
+    assert grown_s == sorted(grown_s)
+
+
+def test_an_order_that_nobody_hears_of_is_looked_at_once_an_hour_all_the_same():
+    parts = (Part(situation=ORDERED, id="", mark="", since_s=NOW.timestamp()),)
+    assert looked(parts, Hazards(), heard=frozenset()).at == at(3600)
+
+
+# Looks that are owed
 
 
 def test_the_looks_that_are_owed_have_fixed_waits():

@@ -1,0 +1,236 @@
+"""When to look again: soon after a change, ever later while nothing changes, never past a deadline.
+
+A plain honest rule: the next interval is a base plus a share of the silence so far, both by phase. It is the one
+place that a learned cadence replaces.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import inf
+from typing import NamedTuple
+
+from notifier.domain.backoff import growing, jittered
+from notifier.domain.cadence.law import wait_s
+from notifier.domain.cadence.learning import Hazards
+from notifier.domain.cadence.situation import Part, Situation
+from notifier.domain.cadence.stakes import EVERYTHING, Heard, ceiling_s, stake_of, weight_of
+from notifier.domain.order import Phase
+from notifier.domain.polling import PollingPolicy
+
+
+class Why(StrEnum):
+    """What set the next poll."""
+
+    REGISTERED = "registered"
+    CADENCE = "cadence"
+    BUDGET = "budget"
+    SUSPECTED = "suspected"
+    DEADLINE = "deadline"
+    ASKED = "asked"
+    AFTER_ASKED = "after_asked"
+    SECOND_LOOK = "second_look"
+    SOURCE_ERROR = "source_error"
+    NOT_FOUND_GRACE = "not_found_grace"
+
+
+class Bound(StrEnum):
+    """What held the wait that the cadence chose."""
+
+    PRICE = "price"
+    FLOOR = "floor"
+    CEILING = "ceiling"
+
+
+class Plan(NamedTuple):
+    """The next look and what set it."""
+
+    at: datetime
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    base_s: float
+    share: float
+
+
+_PACES = {
+    Phase.OPEN: _Pace(1.5, 0.10),
+    Phase.UNKNOWN: _Pace(5.0, 0.15),
+    Phase.FAILED: _Pace(10.0, 0.20),
+    Phase.SUCCEEDED: _Pace(60.0, 0.25),
+    Phase.REFUNDED: _Pace(60.0, 0.25),
+}
+_SECOND_LOOK_S = 5.0
+_AFTER_ASKED_S = 2.0
+_NOT_FOUND_GRACE_S = 300.0
+_LONGEST_ERROR_WAIT_S = 300.0
+
+
+def next_poll(
+    phase: Phase,
+    *,
+    last_changed_at: datetime,
+    deadline_at: datetime | None,
+    now: datetime,
+    roll: float,
+    policy: PollingPolicy,
+) -> Plan:
+    """Return the next look after one that showed what we know: within the bounds and never in the past."""
+    pace = _PACES[phase]
+    silence_s = max(0.0, (now - last_changed_at).total_seconds())
+    interval_s = jittered(pace.base_s + pace.share * silence_s, roll)
+    interval_s = min(max(interval_s, policy.min_interval_s), policy.max_interval_s)
+    if deadline_at is not None:
+        until_deadline_s = max((deadline_at - now).total_seconds(), policy.min_interval_s)
+        if until_deadline_s < interval_s:
+            return Plan(now + timedelta(seconds=until_deadline_s), Why.DEADLINE)
+    return Plan(now + timedelta(seconds=interval_s), Why.CADENCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On which terms to look: what a request costs in seconds of delay, the operator's bounds, and who listens."""
+
+    price_s: float
+    policy: PollingPolicy
+    heard: Heard = EVERYTHING
+
+
+class Wait(NamedTuple):
+    """How long to wait, before the dice, at most how long, and which bound it is."""
+
+    seconds: float
+    longest_s: float
+    bound: Bound
+
+
+def wait_for(parts: Sequence[Part], terms: Terms, *, hazards: Hazards, now_s: float) -> Wait:
+    """Return how long the odds rule waits after a look at `now_s` that showed these parts."""
+    longest_s, aged = inf, []
+    if not parts:
+        longest_s = terms.policy.longest_interval_s
+    for part in parts:
+        age_s = max(now_s - part.since_s, 0.0)
+        stake = stake_of(part.situation, age_s)
+        longest_s = min(longest_s, ceiling_s(stake, terms.policy))
+        aged.append((hazards.law(part.situation), age_s, weight_of(part.situation, stake, terms.heard)))
+    seconds, least_s = wait_s(aged, terms.price_s, longest_s), terms.policy.min_interval_s
+    if seconds >= longest_s:
+        return Wait(longest_s, longest_s, Bound.CEILING)
+    return Wait(max(seconds, least_s), longest_s, Bound.PRICE if seconds > least_s else Bound.FLOOR)
+
+
+def next_look(
+    parts: Sequence[Part],
+    terms: Terms,
+    *,
+    hazards: Hazards,
+    now: datetime,
+    deadline_at: datetime | None,
+    roll: float,
+) -> Plan:
+    """Return the next look after one that showed these parts: within the bounds and never in the past."""
+    wait = wait_for(parts, terms, hazards=hazards, now_s=now.timestamp())
+    return after_wait(wait, least_s=terms.policy.min_interval_s, now=now, deadline_at=deadline_at, roll=roll)
+
+
+def after_wait(
+    wait: Wait, *, least_s: float, now: datetime, deadline_at: datetime | None, roll: float
+) -> Plan:
+    """Return the next look after a wait, with the dice: no deadline later, and never in the past."""
+    interval_s = max(min(jittered(wait.seconds, roll), wait.longest_s), least_s)
+    if deadline_at is not None:
+        until_deadline_s = max((deadline_at - now).total_seconds(), least_s)
+        if until_deadline_s < interval_s:
+            return Plan(now + timedelta(seconds=until_deadline_s), Why.DEADLINE)
+    return Plan(now + timedelta(seconds=interval_s), Why.CADENCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one part adds to the regret. Units: `hazard_per_s` 1/s at its age, the regret weighted seconds."""
+
+    situation: Situation
+    age_s: float
+    hazard_per_s: float
+    weight: float
+    regret_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Why the next look is when it is: at the end of the wait the regrets sum to the price, or a bound held."""
+
+    wait: Wait
+    price_s: float
+    shares: tuple[Share, ...]
+
+
+def outlook(parts: Sequence[Part], terms: Terms, *, hazards: Hazards, now_s: float) -> Outlook:
+    """Return what `wait_for` is made of, for people to read."""
+    wait = wait_for(parts, terms, hazards=hazards, now_s=now_s)
+    return Outlook(
+        wait=wait,
+        price_s=terms.price_s,
+        shares=tuple(
+            _share(part, terms, hazards=hazards, looked_s=now_s, now_s=now_s + wait.seconds) for part in parts
+        ),
+    )
+
+
+def regret_s(
+    parts: Sequence[Part], terms: Terms, *, hazards: Hazards, looked_s: float, now_s: float
+) -> float:
+    """Return the weighted regret that has grown since the last look: the index by which the due are served."""
+    return sum(
+        _share(part, terms, hazards=hazards, looked_s=looked_s, now_s=now_s).regret_s for part in parts
+    )
+
+
+def _share(part: Part, terms: Terms, *, hazards: Hazards, looked_s: float, now_s: float) -> Share:
+    age_s = max(looked_s - part.since_s, 0.0)
+    law = hazards.law(part.situation)
+    weight = weight_of(part.situation, stake_of(part.situation, age_s), terms.heard)
+    return Share(
+        situation=part.situation,
+        age_s=age_s,
+        hazard_per_s=law.hazard(age_s),
+        weight=weight,
+        regret_s=weight * law.regret_s(age_s, age_s + max(now_s - looked_s, 0.0)) if weight else 0.0,
+    )
+
+
+def second_look(now: datetime) -> Plan:
+    """Return when to confirm a step back that nothing but the answer itself speaks for (6.6)."""
+    return Plan(now + timedelta(seconds=_SECOND_LOOK_S), Why.SECOND_LOOK)
+
+
+def is_confirmed(doubted_at: datetime | None, started_at: datetime) -> bool:
+    """Return whether a doubted answer was seen again at least five seconds later."""
+    return doubted_at is not None and (started_at - doubted_at).total_seconds() >= _SECOND_LOOK_S
+
+
+def after_asked(now: datetime) -> Plan:
+    """Return the one more look that a request without a change is owed: the status can lag (6.14)."""
+    return Plan(now + timedelta(seconds=_AFTER_ASKED_S), Why.AFTER_ASKED)
+
+
+def after_error(
+    failures: int, *, now: datetime, retry_after_s: float | None, roll: float, policy: PollingPolicy
+) -> Plan:
+    """Return the next look after a source error: exponential, at least what the upstream asked for."""
+    first_s = max(2.0, policy.min_interval_s)
+    ceiling_s = max(first_s, min(policy.max_interval_s, _LONGEST_ERROR_WAIT_S))
+    wait_s = growing(failures, first_s=first_s, ceiling_s=ceiling_s, roll=roll)
+    return Plan(now + timedelta(seconds=max(wait_s, min(retry_after_s or 0.0, 86_400.0))), Why.SOURCE_ERROR)
+
+
+def after_not_found(*, registered_at: datetime, now: datetime, roll: float) -> Plan | None:
+    """Return the next look for an order the upstream does not know yet, or None when its grace is over."""
+    age_s = max(0.0, (now - registered_at).total_seconds())
+    if age_s >= _NOT_FOUND_GRACE_S:
+        return None
+    return Plan(now + timedelta(seconds=jittered(2.0 + 0.2 * age_s, roll)), Why.NOT_FOUND_GRACE)
