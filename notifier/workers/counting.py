@@ -14,9 +14,9 @@ _DATED_WITHIN = seconds(300)
 async def keep_outcomes(
     tx: Transaction,
     watch: Watch,
-    *,
     before: Snapshot | None,
     after: Snapshot,
+    *,
     seen_at: datetime,
     not_before: datetime | None,
 ) -> None:

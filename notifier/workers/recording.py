@@ -219,13 +219,17 @@ class Recorder:
                     snapshot=replace(seen.snapshot, observed_at=polled.finished_at, beside=known.beside),
                     deadlines=seen.deadlines if is_leader else Deadlines(),
                 )
+                if seen.is_new_version:
+                    at, not_before = polled.finished_at, look.last_polled_at
+                    await keep_outcomes(
+                        tx, watch, known.snapshot, seen.snapshot, seen_at=at, not_before=not_before
+                    )
                 parts = self._parts(polled, seen.snapshot, is_news=is_news)
                 return await self._keep(
                     tx,
                     watch,
                     polled,
                     stored=stored,
-                    before=known.snapshot,
                     seen=seen,
                     digest=digest,
                     parts=parts,
@@ -246,7 +250,6 @@ class Recorder:
         polled: Polled,
         *,
         stored: LookState,
-        before: Snapshot | None,
         seen: Observation,
         digest: bytes | None,
         parts: tuple[Part, ...],
@@ -258,14 +261,6 @@ class Recorder:
                 watch, seen.snapshot, observed_at=polled.finished_at, not_before=look.last_polled_at
             )
             self._metrics.snapshots_total.labels(look.source).inc()
-            await keep_outcomes(
-                tx,
-                watch,
-                before=before,
-                after=seen.snapshot,
-                seen_at=polled.finished_at,
-                not_before=look.last_polled_at,
-            )
         judgement = Judgement(facts=(), deadlines=seen.deadlines, state=WatchState.ACTIVE)
         if not seen.is_initial:  # A first look tells the present only; deadlines are judged by the next.
             judgement = judge(
