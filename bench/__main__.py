@@ -28,6 +28,11 @@ def main() -> None:
 
         judge(sys.argv[2:])
         return
+    if sys.argv[1:] == ["alerts"]:
+        from bench.alerts import spikes  # noqa: PLC0415 - it alone needs numpy
+
+        spikes.main()
+        return
     if len(sys.argv) > 1:
         _one(sys.argv[1], int(sys.argv[2]))
         return

@@ -2,10 +2,10 @@
 
 The rate of failure of a combination is, in log odds, the account's level, what its gateway, method and bank add for
 good, a swing by the hour that all share, and slow noise of its gateway, its method and its bank: each an AR(1) of its
-own with the given standard deviation, so that a slice of one dimension has at least that much noise and a pair 1.4
-times.
+own with the given standard deviation, so that a slice of one dimension has at least that much noise, a pair 1.4 times.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -101,6 +101,13 @@ class World:
         """Move the whole account so that a place has this normal rate."""
         for _ in range(20):
             self.base += _logit(rate) - _logit(self.rate(place))
+
+    def again(self, number: int) -> "World":
+        """Return the same world with another future."""
+        other = copy.copy(self)
+        other._wobble = [*self._wobble]  # noqa: SLF001 - its own kind
+        other._dice = np.random.default_rng([number, int(self._dice.integers(2**32))])  # noqa: SLF001 - as above
+        return other
 
     def traffic_at(self, minute: float) -> float:
         """Return how many times its mean the traffic is, at a minute of the day."""

@@ -71,10 +71,7 @@ async def assembled(
         for channel in channels.values():
             stack.push_async_callback(channel.close)
         accounts = {name: is_live(account) for name, account in config.accounts.items()}
-        await synchronise(
-            config, accounts, channels, storage, clock=clock, new_id=_new_id, new_secret=_new_secret
-        )
-        await synchronise_alerts(config, accounts, storage, clock=clock, new_id=_new_id)
+        await _obey(config, accounts, channels, storage, clock)
         shelf, cells = await _shelf(config, storage), Cells()
         stack.push_async_callback(cells.close)
         handed = HandedBodies(shelf, cells, metrics)
@@ -117,6 +114,20 @@ async def assembled(
         )
 
 
+async def _obey_tables(
+    config: Config,
+    accounts: Mapping[str, bool],
+    channels: Mapping[str, Channel],
+    storage: Storage,
+    clock: Clock,
+) -> None:
+    """Let what the configuration says of subscriptions and alerts be the truth."""
+    await synchronise(
+        config, accounts, channels, storage, clock=clock, new_id=_new_id, new_secret=_new_secret
+    )
+    await synchronise_alerts(config, accounts, storage, clock=clock, new_id=_new_id)
+
+
 async def _storage(config: Config, path: Path, clock: Clock, stack: AsyncExitStack) -> Storage:
     server = config.server
     storage = await open_storage(
@@ -127,6 +138,20 @@ async def _storage(config: Config, path: Path, clock: Clock, stack: AsyncExitSta
         await tx.release_claims(now=clock.now())  # Their process is gone: the lock is ours.
         await tx.note(Sign.ALIVE, at=clock.now())
     return storage
+
+
+async def _obey(
+    config: Config,
+    accounts: Mapping[str, bool],
+    channels: Mapping[str, Channel],
+    storage: Storage,
+    clock: Clock,
+) -> None:
+    """Make what is managed in the file what the file says."""
+    await synchronise(
+        config, accounts, channels, storage, clock=clock, new_id=_new_id, new_secret=_new_secret
+    )
+    await synchronise_alerts(config, accounts, storage, clock=clock, new_id=_new_id)
 
 
 def _openers(config: Config) -> dict[str, Callable[[bytes], bytes | Failure | None]]:

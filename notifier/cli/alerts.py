@@ -115,6 +115,8 @@ async def backtest(
     count = f"{len(pages)} page{'' if len(pages) == 1 else 's'}"
     say(f"{count} in {days:g} days ({answer['pages_per_month']:g} a month){late}.")
     say(f"Built for at most {answer['false_pages_per_month']:g} false ones a month.")
+    if not answer["is_complete"]:
+        note(f"[dim]Judged from {safe(answer['since'])} on: there are too many orders for more at once.[/]")
     if answer["told_without_a_page"]:
         say(f"{answer['told_without_a_page']} more incidents would have called nobody.")
 

@@ -45,6 +45,9 @@ class OutcomeStore(Protocol):
     ) -> dict[tuple[OrderKey, Family, str | None], list[SeenOutcome]]:
         """Return all that is kept of some orders, or that up to a number, for each subject by the time of its end."""
 
+    async def repeated(self, account: str, order_keys: Collection[OrderKey]) -> set[OrderKey]:
+        """Return those of some orders that have more than one outcome, which few have."""
+
     async def last_outcome(self, account: str, *, before: datetime | None = None) -> int:
         """Return the number of the last outcome seen, or seen before an instant; 0 where there is none."""
 

@@ -5,7 +5,6 @@ import asyncio
 from notifier.domain.alert.alert import Alert, AlertId, AlertState
 from notifier.domain.alert.backtest import LEARNING, Backtest
 from notifier.domain.alert.counts import minute_of, start_of
-from notifier.domain.alert.ledger import SeenOutcome
 from notifier.domain.alert.report import IncidentState
 from notifier.errors import Conflict
 from notifier.storage.alarming import Told, end_all
@@ -22,6 +21,7 @@ from notifier.web.shapes import ListQuery
 
 _LIST = "alerts"
 _PAGE = 2000
+_MOST_JUDGED = 500_000
 _MINUTES_A_DAY = 1440
 
 
@@ -83,35 +83,38 @@ async def backtest(call: Call) -> Answer:
     """Judge again what is kept of the last days, and tell nobody."""
     body: Wish = call.body
     services = call.services
-    async with services.storage.reading() as tx:
-        alert = await _found(call, tx)
     until = minute_of(services.clock.now()) - 1
     since = until + 1 - round(body.days * _MINUTES_A_DAY)
-    test = Backtest(alert=alert, judges_from=since)
-    begun = start_of(since - LEARNING)
     async with services.storage.reading() as tx:
-        after = first = await tx.last_outcome(alert.account, before=begun)
-    judged: int | None = None
+        alert = await _found(call, tx)
+        last = await tx.last_outcome(alert.account)
+        first = await tx.last_outcome(alert.account, before=start_of(since - LEARNING))
+    is_cut = last - first > _MOST_JUDGED
+    first = max(first, last - _MOST_JUDGED)
+    test = Backtest(alert=alert, judges_from=since)
+    after, judged = first, until
     while True:
         async with services.storage.reading() as tx:
             seen = await tx.outcomes(alert.account, after=after, limit=_PAGE)
-            keys = {each.outcome.order_key for each in seen}
-            histories = await tx.histories(alert.account, keys, through=seen[-1].seq) if seen else {}
+            histories = await tx.histories(
+                alert.account, {each.outcome.order_key for each in seen}, through=seen[-1].seq if seen else 0
+            )
         for history in histories.values():
             counting = [each for each in history if each.seq > first]
             test.ledger.recount([each for each in counting if each.seq <= after], counting)
-        reached = until if len(seen) < _PAGE else minute_of(seen[-1].observed_at) - 1
-        start = judged + 1 if judged is not None else _first_minute(seen, until)
-        await asyncio.to_thread(test.step, range(start, reached + 1))
-        judged = max(reached, start - 1)
-        if len(seen) < _PAGE:
+        if after == first:
+            judged = min((minute_of(each.outcome.ended_at) for each in seen), default=until) - 1
+            since = max(since, judged + 1) if is_cut else since
+        is_last = len(seen) < _PAGE
+        reached = until if is_last else minute_of(seen[-1].observed_at) - 1
+        # Apart from the loop, which has looks to do meanwhile.
+        await asyncio.to_thread(test.step, range(judged + 1, reached + 1))
+        judged = max(judged, reached)
+        if is_last:
             break
         after = seen[-1].seq
-    return Answer(body=backtest_document(test, since=start_of(since), until=start_of(until + 1)))
-
-
-def _first_minute(seen: list[SeenOutcome], until: int) -> int:
-    return min((minute_of(each.outcome.ended_at) for each in seen), default=until)
+    document = backtest_document(test, since=start_of(since), until=start_of(until + 1))
+    return Answer(body=document | {"is_complete": not is_cut})
 
 
 def telling_of(call: Call) -> Told:

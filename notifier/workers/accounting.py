@@ -151,9 +151,10 @@ class Books:
     async def _recount(
         self, tx: Transaction, page: Sequence[SeenOutcome], books: Collection[Book], *, after: int
     ) -> None:
-        keys = {each.outcome.order_key for each in page}
-        histories = await tx.histories(self._account, keys, through=page[-1].seq)
-        for history in histories.values():
+        repeated = await tx.repeated(self._account, {each.outcome.order_key for each in page})
+        histories = await tx.histories(self._account, repeated, through=page[-1].seq)
+        lone = [[each] for each in page if each.outcome.order_key not in repeated]
+        for history in [*histories.values(), *lone]:
             for book in books:
                 counting = [each for each in history if each.seq > book.counts_after]
                 book.ledger.recount([each for each in counting if each.seq <= after], counting)

@@ -4,7 +4,7 @@ What it judged and what it told are one transaction, so a kill in between neithe
 end. What it has counted is in memory only: after a start, or a transaction that failed, it is counted anew.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +16,6 @@ from notifier.domain.alert.outcome import dimensions_of
 from notifier.domain.alert.report import Place
 from notifier.domain.alert.slices import is_within
 from notifier.domain.instant import EPOCH, seconds
-from notifier.domain.order import OrderKey
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
@@ -34,9 +33,6 @@ _PAGE = 500
 
 _MOST_ATTENDED = 500
 
-Attend = Callable[[str, Collection[OrderKey], datetime], Awaitable[None]]
-"""Look at these orders of an account first, until an instant."""
-
 log = get_logger(__name__)
 
 
@@ -49,7 +45,6 @@ class Alerter:
     metrics: Metrics
     telling: Telling
     accounts: Collection[str]
-    attend: Attend | None = None
     _books: dict[str, Books] = field(default_factory=dict)
     _behind: set[str] = field(default_factory=set)
 
@@ -121,10 +116,10 @@ class Alerter:
                 self.metrics.pages_total.labels(reason).inc()
             log.info("incident.told", account=account, incident=incident_id, reason=reason)
         places = {place for _, verdict in verdicts for place in _suspects(verdict)}
-        if places and self.attend is not None:
-            await self._attend(account, places, self.attend)
+        if places:
+            await self._attend(account, places)
 
-    async def _attend(self, account: str, places: Collection[Place], attend: Attend) -> None:
+    async def _attend(self, account: str, places: Collection[Place]) -> None:
         """Have orders that are open at suspicious places looked at first: proof and all-clear come sooner."""
         async with self.storage.reading() as tx:
             flying = await tx.in_flight(account, limit=_MOST_ATTENDED)
@@ -134,7 +129,9 @@ class Alerter:
             if any(is_within(dimensions_of(snapshot.order), place) for place in places)
         ]
         if suspects:
-            await attend(account, suspects, self.clock.now() + seconds(_ATTENTION_S))
+            now = self.clock.now()
+            async with self.storage.writing() as tx:
+                await tx.attend(account, suspects, until=now + seconds(_ATTENTION_S), now=now)
 
     async def _follow_lag(self, account: str, lag_s: float) -> None:
         """Say once that our own looking is too far behind to judge, and once that it is no more."""

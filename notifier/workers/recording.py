@@ -11,7 +11,6 @@ from datetime import datetime
 from msgspec import Struct, structs
 
 from notifier.clock import Clock
-from notifier.domain.alert.outcome import outcomes_of
 from notifier.domain.cadence.plan import (
     Plan,
     after_asked,
@@ -23,7 +22,6 @@ from notifier.domain.cadence.plan import (
 from notifier.domain.cadence.situation import Part, parts_of
 from notifier.domain.deadline import Deadlines
 from notifier.domain.event import Event, Fact, Sighting, counted_event_id, event_of, events_of, numbered
-from notifier.domain.instant import seconds
 from notifier.domain.observation import (
     Doubtful,
     Judgement,
@@ -45,8 +43,7 @@ from notifier.storage.contract import Transaction
 from notifier.storage.records import Initial, Lanes, Look, LookOutcome, LookState, Watch
 from notifier.storage.telling import tell
 from notifier.workers.cadence import Cadence, unseen
-
-_DATED_WITHIN = seconds(300)
+from notifier.workers.counting import keep_outcomes
 
 
 class Polled(Struct, frozen=True, kw_only=True, gc=False):
@@ -222,13 +219,17 @@ class Recorder:
                     snapshot=replace(seen.snapshot, observed_at=polled.finished_at, beside=known.beside),
                     deadlines=seen.deadlines if is_leader else Deadlines(),
                 )
+                if seen.is_new_version:
+                    at, not_before = polled.finished_at, look.last_polled_at
+                    await keep_outcomes(
+                        tx, watch, known.snapshot, seen.snapshot, seen_at=at, not_before=not_before
+                    )
                 parts = self._parts(polled, seen.snapshot, is_news=is_news)
                 return await self._keep(
                     tx,
                     watch,
                     polled,
                     stored=stored,
-                    before=known.snapshot,
                     seen=seen,
                     digest=digest,
                     parts=parts,
@@ -249,7 +250,6 @@ class Recorder:
         polled: Polled,
         *,
         stored: LookState,
-        before: Snapshot | None,
         seen: Observation,
         digest: bytes | None,
         parts: tuple[Part, ...],
@@ -261,7 +261,6 @@ class Recorder:
                 watch, seen.snapshot, observed_at=polled.finished_at, not_before=look.last_polled_at
             )
             self._metrics.snapshots_total.labels(look.source).inc()
-            await _count(tx, watch, polled, before=before, after=seen.snapshot)
         judgement = Judgement(facts=(), deadlines=seen.deadlines, state=WatchState.ACTIVE)
         if not seen.is_initial:  # A first look tells the present only; deadlines are judged by the next.
             judgement = judge(
@@ -351,28 +350,6 @@ def _not_ahead(polled: Polled, now: datetime) -> Polled:
     return structs.replace(
         polled, started_at=min(polled.started_at, now), finished_at=min(polled.finished_at, now)
     )
-
-
-async def _count(
-    tx: Transaction, watch: Watch, polled: Polled, *, before: Snapshot | None, after: Snapshot
-) -> None:
-    """Keep for alerts how attempts ended. What may have ended long before this look is no news of any minute."""
-    not_before, seen_at = polled.look.last_polled_at, polled.finished_at
-    found = outcomes_of(
-        before,
-        after,
-        account=watch.account,
-        order_key=watch.order_key,
-        observed_at=seen_at,
-        not_before=not_before,
-    )
-    is_fresh = not_before is not None and seen_at - not_before <= _DATED_WITHIN
-    for is_dated, some in (
-        (True, [each for each in found if is_fresh or each.ended_at != seen_at]),
-        (False, [each for each in found if not is_fresh and each.ended_at == seen_at]),
-    ):
-        if some:
-            await tx.add_outcomes(some, observed_at=seen_at, is_dated=is_dated)
 
 
 async def _beside(tx: Transaction, watch: Watch, source: Source) -> tuple[Snapshot, ...]:

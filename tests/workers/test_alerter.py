@@ -266,12 +266,7 @@ async def test_what_an_alert_that_goes_has_open_ends_with_it(house, traffic):
     assert (await told(house))[-1] == RESOLVED
 
 
-async def test_open_orders_at_suspicious_places_are_handed_on_for_attention(house, traffic):
-    asked = []
-
-    async def attend(account, order_keys, until):
-        asked.append((account, order_keys, until - house.clock.now()))
-
+async def test_open_orders_at_suspicious_places_are_looked_at_first(house, traffic):
     for order_id, gateway in (("OPEN1", "RAZORPAY"), ("OPEN2", "PAYU"), ("NEW3", None)):
         house.source.put(order_id, "PENDING_VBV", gateway=gateway)
         await house.watch(order_id)
@@ -280,5 +275,10 @@ async def test_open_orders_at_suspicious_places_are_handed_on_for_attention(hous
     async with house.storage.writing() as tx:
         await tx.shift_due(timedelta(hours=1))  # or they were overdue, and nothing judged
     traffic.rates["RAZORPAY"] = 0.9
-    await traffic.lived(traffic.alerter(attend=attend), 4)
-    assert asked[-1] == ("shop", ["open1"], timedelta(minutes=10))
+    alerter = traffic.alerter()
+    for _ in range(6):
+        await traffic.lived(alerter, 1)
+        if (await house.watched("OPEN1")).next_poll_why == "suspected":
+            break
+    reasons = [(await house.watched(each)).next_poll_why for each in ("OPEN1", "OPEN2", "NEW3")]
+    assert reasons == ["suspected", "cadence", "cadence"]

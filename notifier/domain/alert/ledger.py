@@ -103,6 +103,8 @@ class Ledger:
         return list(found)
 
     def _that_counts(self, history: Sequence[SeenOutcome]) -> Outcome | None:
+        if not history:
+            return None
         looked_at = [each for each in history if self.rule.looks_at(each.outcome)]
         found = counted([each.outcome for each in looked_at], self.rule.fails)
         is_dated = any(each.is_dated for each in looked_at if each.outcome is found)

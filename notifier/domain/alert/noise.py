@@ -13,6 +13,8 @@ _LEARNED_AFTER = 30
 _LEAST_ORDERS = 10
 _FORGOTTEN_DAYS = 7
 _DAY = 1440
+_DEFAULT_SPEAKS_FOR = 480
+"""Minutes."""
 _CUT = 9.0
 """A squared deviation counts at most as so many times its own expectation, in place of a cut of the top 1 %."""
 
@@ -82,9 +84,9 @@ class Noise:
 
 
 def _rho(own: Sequence[float], window: int) -> float:
-    """Draw what was seen to the default, which speaks for a day: neighbouring windows wobble alike and say it twice."""
+    """Draw what was seen to the default, which speaks for some hours: neighbouring windows wobble alike."""
     squares, orders, windows = own
     if windows < _LEARNED_AFTER:
         return _DEFAULT
-    drawn = orders / windows * _DAY / window
+    drawn = orders / windows * _DEFAULT_SPEAKS_FOR / window
     return min(max((squares + drawn * _DEFAULT) / (orders + drawn), _LEAST), _MOST)

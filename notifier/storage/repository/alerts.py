@@ -56,6 +56,17 @@ class Alerts(Rows):
                 found[seen.outcome.order_key, seen.outcome.family, seen.outcome.subject_id].append(seen)
         return found
 
+    async def repeated(self, account: str, order_keys: Collection[OrderKey]) -> set[OrderKey]:
+        found: set[OrderKey] = set()
+        keys = sorted(set(order_keys))
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = select(ends.c.order_key).where(
+                ends.c.account == account, ends.c.order_key.in_(keys[start : start + _KEYS_AT_ONCE])
+            )
+            several = some.group_by(ends.c.order_key).having(func.count() > 1)
+            found |= set(await self._connection.scalars(several))
+        return found
+
     async def last_outcome(self, account: str, *, before: datetime | None = None) -> int:
         last = select(ends.c.seq).where(ends.c.account == account)
         if before is None:

@@ -69,6 +69,8 @@ async def test_a_history_is_by_the_time_of_the_end_and_of_one_subject(storage, a
     assert set(histories) == {(key, "order", None), (key, "refund", "r1")}
     assert [each.outcome for each in histories[key, Family.ORDER, None]] == [early, late]
     assert [each.outcome for each in some[key, Family.ORDER, None]] == [late]
+    async with storage.reading() as tx:
+        assert await tx.repeated("main", [key, OrderKey("ow2")]) == {key}
 
 
 async def test_orders_are_shown_as_they_were_spelled(storage):
