@@ -19,6 +19,7 @@ class Wire(asyncio.BufferedProtocol):
         "_buffer",
         "_loop",
         "_reading",
+        "_rings_at",
         "_timer",
         "_transport",
         "_until",
@@ -35,7 +36,7 @@ class Wire(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[_Told] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._until = 0.0
+        self._until = self._rings_at = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -123,11 +124,12 @@ class Wire(asyncio.BufferedProtocol):
     def _watch(self, until: float) -> None:
         """End at that instant, unless told otherwise. One timer serves many exchanges: it looks again when it rings."""
         self._until = until
-        if self._timer is not None and until < self._timer.when():
+        if self._timer is not None and until < self._rings_at:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
-            self._timer = self._loop.call_at(until, self._ring)
+            # Kept by ourselves: with uvloop the handle of a timer that is due cannot say when it rings.
+            self._timer, self._rings_at = self._loop.call_at(until, self._ring), until
 
     def _ring(self) -> None:
         self._timer = None
