@@ -1,6 +1,7 @@
 """One connection to a receiver: a request written whole, its answer awaited until a deadline, then the next."""
 
 import asyncio
+import select
 from collections.abc import Callable, Hashable
 from typing import cast
 
@@ -16,6 +17,7 @@ class Wire(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_answer",
+        "_arrivals",
         "_buffer",
         "_loop",
         "_reading",
@@ -32,6 +34,7 @@ class Wire(asyncio.BufferedProtocol):
         self.on_end: Callable[[Wire], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._reading = Reading()
+        self._arrivals = select.poll()
         self._buffer = memoryview(bytearray(_READ_BYTES))
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[_Told] | None = None
@@ -42,6 +45,11 @@ class Wire(asyncio.BufferedProtocol):
     def is_open(self) -> bool:
         """Whether another request may be written."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is open and nothing came since the last answer, not even what the loop has yet to read."""
+        return self.is_open and not self._arrivals.poll(0)
 
     async def exchange(self, request: bytes, *, until: float) -> Reply:
         """Return the answer; `until` is an instant of the loop's clock. A status counts once it has come.
@@ -85,6 +93,8 @@ class Wire(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        if (socket := transport.get_extra_info("socket")) is not None:
+            self._arrivals.register(socket, select.POLLIN)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the loop's contract
         return self._buffer
