@@ -17,11 +17,11 @@ class Wire(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_answer",
-        "_arrivals",
         "_buffer",
         "_loop",
         "_reading",
         "_rings_at",
+        "_state",
         "_timer",
         "_transport",
         "_until",
@@ -34,8 +34,8 @@ class Wire(asyncio.BufferedProtocol):
         self.on_end: Callable[[Wire], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._reading = Reading()
-        self._arrivals = select.poll()
         self._buffer = memoryview(bytearray(_READ_BYTES))
+        self._state = select.poll()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[_Told] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -48,8 +48,11 @@ class Wire(asyncio.BufferedProtocol):
 
     @property
     def is_quiet(self) -> bool:
-        """Whether it is open and nothing came since the last answer, not even what the loop has yet to read."""
-        return self.is_open and not self._arrivals.poll(0)
+        """Whether it is open, nothing came since the last answer, and nothing of a request waits to be sent.
+
+        The system is asked: the loop may have yet to read, and TLS does not say what it holds back.
+        """
+        return self.is_open and [event for _, event in self._state.poll(0)] == [select.POLLOUT]
 
     async def exchange(self, request: bytes, *, until: float) -> Reply:
         """Return the answer; `until` is an instant of the loop's clock. A status counts once it has come.
@@ -93,8 +96,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if (socket := transport.get_extra_info("socket")) is not None:
-            self._arrivals.register(socket, select.POLLIN)
+        self._state.register(transport.get_extra_info("socket"), select.POLLIN | select.POLLOUT)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the loop's contract
         return self._buffer

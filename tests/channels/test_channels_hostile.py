@@ -131,6 +131,14 @@ async def test_an_answer_before_the_body_was_read_counts_and_a_reset_is_told(egr
         assert getattr(told, "status", None) == 413 or told.reason is Reason.CONNECTION
 
 
+async def test_behind_a_request_that_was_answered_unread_no_other_is_written_by_tls_either(egress, trusted):
+    async with Hostile(answers_unread, tls=trusted) as receiver:
+        url = f"https://127.0.0.1:{receiver.port}/"
+        assert (await post(egress, url, _LARGE * 8, timeout_s=5)).status == 413
+        assert (await post(egress, url, timeout_s=5)).status == 204
+        assert receiver.connections == 2
+
+
 async def test_a_listener_that_accepts_nobody_is_waited_for_no_longer_than_allowed(egress):
     with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
