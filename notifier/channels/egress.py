@@ -148,7 +148,7 @@ def _parsed(text: str) -> URL:
         raise InvalidValue("target", f"is longer than {_LONGEST_URL} characters", "length")
     try:
         url = URL() if re.search(r"[\s\\\x00-\x20\x7f]", text) else URL(text)
-    except ValueError:
+    except (ValueError, IndexError):  # the latter of brackets before an @
         url = URL()
     is_web = url.scheme in {"http", "https"} and bool(url.port)
     if not is_web or not _HOST.fullmatch(url.raw_host or ""):

@@ -1,6 +1,7 @@
 """One connection to a receiver: a request written whole, its answer awaited until a deadline, then the next."""
 
 import asyncio
+import select
 from collections.abc import Callable, Hashable
 from typing import cast
 
@@ -19,6 +20,8 @@ class Wire(asyncio.BufferedProtocol):
         "_buffer",
         "_loop",
         "_reading",
+        "_rings_at",
+        "_state",
         "_timer",
         "_transport",
         "_until",
@@ -32,15 +35,24 @@ class Wire(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         self._reading = Reading()
         self._buffer = memoryview(bytearray(_READ_BYTES))
+        self._state = select.poll()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[_Told] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._until = 0.0
+        self._until = self._rings_at = 0.0
 
     @property
     def is_open(self) -> bool:
         """Whether another request may be written."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it is open, nothing came since the last answer, and nothing of a request waits to be sent.
+
+        The system is asked: the loop may have yet to read, and TLS does not say what it holds back.
+        """
+        return self.is_open and [event for _, event in self._state.poll(0)] == [select.POLLOUT]
 
     async def exchange(self, request: bytes, *, until: float) -> Reply:
         """Return the answer; `until` is an instant of the loop's clock. A status counts once it has come.
@@ -84,6 +96,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._state.register(transport.get_extra_info("socket"), select.POLLIN | select.POLLOUT)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the loop's contract
         return self._buffer
@@ -123,11 +136,12 @@ class Wire(asyncio.BufferedProtocol):
     def _watch(self, until: float) -> None:
         """End at that instant, unless told otherwise. One timer serves many exchanges: it looks again when it rings."""
         self._until = until
-        if self._timer is not None and until < self._timer.when():
+        if self._timer is not None and until < self._rings_at:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
-            self._timer = self._loop.call_at(until, self._ring)
+            # Kept by ourselves: with uvloop the handle of a timer that is due cannot say when it rings.
+            self._timer, self._rings_at = self._loop.call_at(until, self._ring), until
 
     def _ring(self) -> None:
         self._timer = None

@@ -23,8 +23,9 @@ class Pool:
         idle = self._idle.get(purpose)
         while idle:
             wire = idle.pop()
-            if wire.is_open:
+            if wire.is_quiet:
                 return wire
+            wire.end()
         return None
 
     def add(self, wire: Wire) -> None:

@@ -31,7 +31,8 @@ class _Enough(Exception):
 class Reading:
     """Reads an answer to each request, in whatever pieces it comes.
 
-    What is malformed anywhere is no answer; one that breaks off after its head is.
+    What is malformed anywhere is no answer; one that breaks off after its head is. What stands behind one takes nothing
+    from it, since it might as well have come later.
     """
 
     __slots__ = ("_body", "_is_over", "_is_sound", "_parser", "_retry_after", "_room", "_status")
@@ -74,7 +75,9 @@ class Reading:
         except HttpParserCallbackError:
             self._is_over = True
         except (HttpParserError, HttpParserUpgrade):
-            raise Unreadable from None
+            if not self._is_over:
+                raise Unreadable from None
+            self._is_sound = False
         if not self._is_over and self._room >= 0:
             return None
         reply = self.so_far()

@@ -1,6 +1,7 @@
 """A loop whose time passes at once when there is nothing to do, and a transport that goes nowhere."""
 
 import asyncio
+import os
 import selectors
 from collections.abc import Coroutine
 from typing import Any
@@ -32,6 +33,9 @@ def at_once(main: Coroutine[Any, Any, Any]) -> Any:
         return runner.run(main)
 
 
+_WRITABLE = os.pipe()[1]
+
+
 class Line(asyncio.Transport):
     """Keeps what is written; the test says what is read."""
 
@@ -46,6 +50,9 @@ class Line(asyncio.Transport):
         buffer = self.protocol.get_buffer(-1)
         buffer[: len(data)] = data
         self.protocol.buffer_updated(len(data))
+
+    def get_extra_info(self, name, default=None):
+        return _WRITABLE if name == "socket" else default
 
     def write(self, data):
         self.written.append(data)

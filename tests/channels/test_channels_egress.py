@@ -101,6 +101,7 @@ def test_an_address_of_the_internet_at_large_is_public(address):
         "http://shop.example.com/", "ftp://shop.example.com/", "file:///etc/passwd", "//shop.example.com/", "",
         "https:///hook", "https://shop.example.com\\@127.0.0.1/", "https://shop.example.com /", "https://a\tb/",
         "https://shop.example.com:0/", "https://shop.example.com:99999/", "https://" + "a" * 2048,
+        "https://[]@", "https://[::1]@/",
     ],
 )  # fmt: skip
 def test_a_trick_in_an_address_is_refused_as_it_is_typed(url):

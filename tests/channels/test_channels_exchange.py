@@ -69,6 +69,24 @@ def test_a_deadline_holds_whatever_the_one_before_was(before_s):
     at_once(main())
 
 
+def test_a_deadline_that_is_due_gives_way_to_the_next_on_any_loop():
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main():
+        wire, line = a_wire()
+        posting = asyncio.ensure_future(wire.exchange(_REQUEST, until=in_s(0.0003)))
+        await asyncio.sleep(0)
+        line.brings(ANSWER)
+        wire.rest(0)
+        wire.rest(9)
+        assert await posting == _TAKEN
+        await asyncio.sleep(0.002)
+        assert not line.is_cut
+        wire.end()
+
+    uvloop.run(main())
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 3), st.one_of(st.binary(max_size=50), st.just(ANSWER[:20]))), max_size=9)
 )

@@ -21,6 +21,7 @@ from channel_hostiles import (
     answers_unread_and_resets,
     closes,
     floods_when_idle,
+    for_ever,
     reads_nothing,
     request,
     says,
@@ -130,6 +131,14 @@ async def test_an_answer_before_the_body_was_read_counts_and_a_reset_is_told(egr
         assert getattr(told, "status", None) == 413 or told.reason is Reason.CONNECTION
 
 
+async def test_behind_a_request_that_was_answered_unread_no_other_is_written_by_tls_either(egress, trusted):
+    async with Hostile(answers_unread, tls=trusted) as receiver:
+        url = f"https://127.0.0.1:{receiver.port}/"
+        assert (await post(egress, url, _LARGE * 8, timeout_s=5)).status == 413
+        assert (await post(egress, url, timeout_s=5)).status == 204
+        assert receiver.connections == 2
+
+
 async def test_a_listener_that_accepts_nobody_is_waited_for_no_longer_than_allowed(egress):
     with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
@@ -166,6 +175,28 @@ async def test_what_a_receiver_wrote_unasked_is_never_the_answer_to_the_next_pos
 
     assert after.status in {204, 503} or after.reason is Reason.ANSWER_UNREADABLE
     assert getattr(after, "body", b"") == b""
+
+
+@pytest.mark.parametrize("behind", [b"HTTP/1.1 202 Poison\r\nContent-Length: 0\r\n\r\n", None])
+async def test_what_the_loop_has_yet_to_hear_of_is_not_written_to(egress, behind):
+    answer = b"HTTP/1.1 200 OK\r\nX-Filled: %s\r\nContent-Length: 0\r\n\r\n"
+    answer %= b"x" * (
+        8192 - len(answer) + 2
+    )  # all that is read at once, so the rest is left for another turn
+
+    async def talk(reader, writer):
+        await request(reader)
+        if behind is None:
+            writer.write(answer)
+            writer.close()
+        else:
+            writer.write(answer + behind)
+            await for_ever().wait()
+
+    async with Hostile(talk) as receiver:
+        assert (await post(egress, receiver.url, timeout_s=5)).status == 200
+        assert (await post(egress, receiver.url, timeout_s=5)).status == 204
+        assert receiver.connections == 2
 
 
 async def test_a_receiver_that_writes_without_end_to_an_idle_connection_is_cut_off(egress):
@@ -275,7 +306,7 @@ async def test_tls_changes_nothing_of_this(egress, trusted, talk, expected):
         url = f"https://127.0.0.1:{receiver.port}/"
         told = await post(egress, url, _LARGE if talk is reads_nothing else b"{}", timeout_s=1)
         assert getattr(told, "status", None) == expected or told.reason is expected
-        assert (await post(egress, url)).status == 204
+        assert (await post(egress, url, timeout_s=5)).status == 204
         assert receiver.connections == 2
 
 
