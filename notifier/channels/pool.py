@@ -5,7 +5,8 @@ from collections.abc import Hashable
 
 from notifier.channels.exchange import Wire
 
-_KEEPALIVE_S = 15.0
+_KEEPALIVE_S = 4.0
+"""Many servers close after five seconds of rest; what is written while their end is on its way is lost."""
 _MOST_EACH = 128
 _MOST = 512
 
