@@ -198,11 +198,11 @@ def test_a_connection_that_is_not_left_alone_is_lent_no_more(end):
 def test_a_connection_rests_for_a_while_and_no_longer():
     async def main():
         pool, [(wire, line)] = a_pool(1)
-        await asyncio.sleep(14)
+        await asyncio.sleep(3)
         assert pool.take("here") is wire
         assert await posted(wire, line) == _TAKEN
         pool.keep(wire)
-        await asyncio.sleep(14)
+        await asyncio.sleep(3)
         assert not line.is_cut
         await asyncio.sleep(2)
         assert line.is_cut
