@@ -36,14 +36,16 @@ _MONTHS_A_YEAR = 12
 def incident_words(incident: Json, *, public_url: str = "") -> Words:
     """Return the words of `data.incident`.
 
-    `headline` says what, where, how bad; `summary` stands alone in 150 characters; `reply` is what a thread is told
-    (empty for mere figures), `wakes` whether it should wake somebody. `facts` are pairs; `chart`, `rows` and
-    `samples` are for their blocks; `links` are empty texts without a public address.
+    `topic` names it alike in every message; `headline` says what, where, how bad; `summary` stands alone in 150
+    characters; `reply` is what a thread is told (empty for mere figures), `wakes` whether it
+    should wake somebody. `facts` are pairs; `chart`, `rows` and `samples` are for their blocks; `links` are empty
+    texts without a public address.
     """
     is_over = incident["state"] == IncidentState.RESOLVED
     facts = _facts_of_end(incident) if is_over else _facts(incident)
     return {
         "id": incident["id"],
+        "topic": f"{place(incident)} \N{EN DASH} {_noun(incident)} #{incident['number']}",
         "mark": _mark(incident),
         "headline": headline(incident),
         "summary": summary(incident),
@@ -135,6 +137,14 @@ def _how_bad(incident: Json) -> str:
 def _counted(incident: Json) -> str:
     outcome = str(incident["outcome"])
     return _FAILING.get(outcome) or plain(outcome.replace("_", " ").lower())
+
+
+def _noun(incident: Json) -> str:
+    """Return what is counted, as a subject line names it; `refund FAILURE` says more than we could."""
+    outcome = str(incident["outcome"])
+    if incident["tier"] == Tier.SILENCE:
+        return "too few payments"
+    return "payment failures" if outcome in _FAILING else plain(outcome.replace("_", " ").lower())
 
 
 def _facts(incident: Json) -> Iterator[tuple[str, str]]:

@@ -321,6 +321,9 @@ class Transaction(
 class Storage(Protocol):
     """The database, opened and migrated."""
 
+    def key_for(self, purpose: str) -> bytes:
+        """Return 32 bytes that follow from the master key, of no use for anything but this purpose."""
+
     @property
     def signals(self) -> Signals:
         """Wake-ups."""

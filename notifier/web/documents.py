@@ -109,6 +109,7 @@ def subscription_document(
         "basic_auth": {"username": MASK, "password": MASK} if secrets.basic_auth else None,
         "old_secrets_until": [instant(each.until_at) for each in secrets.old if now < each.until_at],
         "state": subscription.state,
+        "disabled_by": subscription.disabled_by,
         "order_id": subscription.order_key,
         "managed": subscription.managed,
     }

@@ -43,6 +43,8 @@ class Services:
     """Return the names that a channel has templates for in files."""
     openers: Mapping[str, Opener] = field(default_factory=dict)
     """By account, how its webhooks are opened where they come encrypted."""
+    link_key: bytes = field(default=b"", repr=False)
+    """What proves that we gave a link out."""
 
 
 SERVICES = web.AppKey("services", Services)

@@ -67,6 +67,7 @@ async def test_every_member_reads_back_and_secrets_are_masked(api):
         "id": made["id"],
         "account": "shop",
         "state": "active",
+        "disabled_by": None,
         "order_id": None,
         "managed": None,
         "old_secrets_until": [],
