@@ -27,7 +27,7 @@ from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import SubscriptionSecrets
 from notifier.web.problems import bad_members
 from notifier.web.shapes import NewSubscription
-from notifier.web.wishes import Wish, subscribe
+from notifier.web.wishes import Wish, check_digest, subscribe
 
 CONFIG = "config"
 _PAGE = 500
@@ -86,6 +86,7 @@ def _check(wish: NewSubscription, channels: Mapping[str, Channel], secret: Secre
     if wish.channel not in channels:
         raise InvalidValue("channel", f"there is no {wish.channel!r}; take one of {', '.join(channels)}")
     channels[wish.channel].check_target(wish.target)
+    check_digest(channels[wish.channel], wish.digest_s)
     if secret is not None:
         signature.check_secret(secret.reveal())
 

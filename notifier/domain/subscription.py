@@ -118,6 +118,8 @@ class Subscription:
     schedule: tuple[float, ...] | None = None
     expires_after_s: float | None = None
     rate_per_s: float | None = None
+    digest_s: float | None = None
+    """Gather news of orders for so long; 0 not at all, None as its channel does."""
     state: SubscriptionState = SubscriptionState.ACTIVE
     order_key: OrderKey | None = None
     managed: str | None = None

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from email.message import EmailMessage
 from typing import Any
@@ -15,6 +15,7 @@ from notifier.channels.context import context_of
 from notifier.channels.contract import Parcel
 from notifier.channels.email.answer import outcome_of
 from notifier.channels.email.message import domain_of, mail_of
+from notifier.channels.folded import TEMPLATE, context_of_fold, entries_in, entry_of
 from notifier.config.told import Email
 from notifier.domain.delivery import Outcome, Reason, Verdict
 from notifier.domain.leaving import token_of
@@ -75,8 +76,24 @@ class EmailChannel:
 
         subject = header(part("subject.txt"))[:_LONGEST_SUBJECT]
         mail = {"subject": subject, "text": part("body.txt"), "html": part("body.html")}
-        incident = context["incident"]
-        return msgspec.json.encode(mail | ({"thread": f"incident {incident['id']}"} if incident else {}))
+        if incident := context["incident"]:
+            return msgspec.json.encode(mail | {"thread": f"incident {incident['id']}"})
+        if context["data"]["order_id"] is not None:
+            return msgspec.json.encode(mail | {"entry": entry_of(context, public_url=self._public_url)})
+        return msgspec.json.encode(mail)
+
+    def fold(self, bodies: Sequence[bytes]) -> bytes:
+        context = context_of_fold(entries_in(bodies))
+
+        def part(name: str) -> str:
+            return self._templates.render(
+                self.name, TEMPLATE, event_type=TEMPLATE, part=name, context=context
+            )
+
+        subjects = {msgspec.json.decode(body)["subject"] for body in bodies}
+        subject = subjects.pop() if len(subjects) == 1 else header(part("subject.txt"))[:_LONGEST_SUBJECT]
+        folded = {"subject": subject, "text": part("body.txt"), "html": part("body.html")}
+        return msgspec.json.encode(folded)
 
     async def send(self, parcel: Parcel) -> Outcome:
         target = parcel.address.target.reveal()
