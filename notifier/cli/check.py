@@ -152,9 +152,10 @@ def _digests(channel: "Channel") -> list[Problem]:
     """Make one message of news of several types, worse and better."""
     from notifier.channels.contract import Folding
     from notifier.domain.document import sample_event_document
+    from notifier.templating import SHIPPED
 
     bodies = [
-        channel.render(sample_event_document(kind), None) for kind in ("order.charged", "refund.failure")
+        channel.render(sample_event_document(kind), SHIPPED) for kind in ("order.charged", "refund.failure")
     ]
     try:
         if isinstance(channel, Folding):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from notifier.app.managed import synchronise
 from notifier.config.model import Config
 from notifier.domain.leaving import PURPOSE, token_of
 from support.fakes import FakeChannel
@@ -117,3 +118,56 @@ async def test_links_differ_by_subscription_and_by_key(storage):
     key = storage.key_for(PURPOSE)
     tokens = {token_of(key, "sub_1"), token_of(key, "sub_2"), token_of(storage.key_for("else"), "sub_1")}
     assert len(tokens) == 3
+
+
+@pytest.fixture
+def start(storage, services):
+    """Start with a table for jane, as the daemon does."""
+
+    async def started(target="jane@shop.test", **tables):
+        table = {"channel": "email", "target": target, "events": ["order.*"]}
+        config = Config.model_validate({"subscriptions": tables or {"jane": table}}, context={})
+        channels = {"email": FakeChannel(name="email", signs=False)}
+        await synchronise(
+            config,
+            services.accounts,
+            channels,
+            storage,
+            clock=services.clock,
+            new_id=services.new_id,
+            new_secret=services.new_secret,
+        )
+        async with storage.reading() as tx:
+            subscription = await tx.subscription_by_name("shop", "jane")
+        return subscription.id
+
+    return started
+
+
+async def test_who_left_stays_out_over_starts_whatever_the_configuration_says(api, start, storage):
+    jane = await start()
+    link = f"/v1/unsubscribe/{token_of(storage.key_for(PURPOSE), jane)}"
+    await api.post(link, headers=FORM, **ONE_CLICK)
+    for _ in range(2):
+        assert await start() == jane
+        assert await shown(api, jane) == ("disabled", "recipient")
+    assert (await api.post(f"/v1/subscriptions/{jane}/enable")).status == 200
+    assert await shown(api, jane) == ("active", None)
+    await start()
+    assert await shown(api, jane) == ("active", None)
+    assert (await api.post(f"/v1/subscriptions/{jane}/disable")).status == 409
+
+
+async def test_another_address_in_the_configuration_is_another_recipient(api, start, storage):
+    jane = await start()
+    await api.post(f"/v1/unsubscribe/{token_of(storage.key_for(PURPOSE), jane)}", headers=FORM, **ONE_CLICK)
+    await start("john@shop.test")
+    assert await shown(api, jane) == ("active", None)
+
+
+async def test_a_table_that_is_gone_says_so_and_is_back_with_it(api, start):
+    jane = await start()
+    await start(john={"channel": "email", "target": "john@shop.test", "events": ["order.*"]})
+    assert await shown(api, jane) == ("disabled", "configuration")
+    await start()
+    assert await shown(api, jane) == ("active", None)
