@@ -84,7 +84,7 @@ async def _write(tx: Transaction, alert: Alert, known: Alert | None, new_id: Cal
     alert = replace(alert, id=known.id if known else AlertId(f"alr_{new_id()}"))
     await tx.save_alert(alert)
     if known is not None and (known.rule, known.state) != (alert.rule, alert.state):
-        await tx.save_learned(alert.id, Learned())
+        await tx.save_alert_learned(alert.id, Learned())
 
 
 async def _disable(tx: Transaction, alert: Alert, *, telling: Telling, clock: Clock) -> None:

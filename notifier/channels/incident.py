@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from notifier.domain.alert.report import IncidentState, Reason, Severity, Tier
+from notifier.domain.alert.summary import SUMMARY
 
 Words = dict[str, Any]
 Json = Mapping[str, Any]
@@ -23,7 +24,8 @@ _FEW = 10
 # Controls, and what turns the direction of the text after it around.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 _SPACES = re.compile(r"\s+")
-_FAILING = {"AUTHORIZATION_FAILED": "failing", "AUTHENTICATION_FAILED": "failing"}
+_FAILED = ("_FAILED", "DECLINED")
+_FAILING = "failing"
 _SCALES = {"INR": ((10_000_000, " Cr"), (100_000, " L"))}
 _WESTERN = ((1_000_000, " M"), (1_000, " k"))
 _SIGNS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£"}
@@ -129,6 +131,8 @@ def _mark(incident: Json) -> str:
 def _how_bad(incident: Json) -> str:
     if incident["state"] == IncidentState.RESOLVED:
         return f"over after {duration(_lasted_s(incident))}"
+    if incident["rule"] == SUMMARY:
+        return plain(incident["outcome"])
     if incident["tier"] == Tier.SILENCE:
         return f"only {incident['orders']} orders in {duration(incident['window_s'])}"
     return f"{percent(incident['rate'])} {_counted(incident)} (normal {percent(incident['normal_rate'])})"
@@ -136,15 +140,19 @@ def _how_bad(incident: Json) -> str:
 
 def _counted(incident: Json) -> str:
     outcome = str(incident["outcome"])
-    return _FAILING.get(outcome) or plain(outcome.replace("_", " ").lower())
+    if all(word.endswith(_FAILED) for word in outcome.split()):
+        return _FAILING
+    return plain(outcome.replace("_", " ").lower())
 
 
 def _noun(incident: Json) -> str:
     """Return what is counted, as a subject line names it; `refund FAILURE` says more than we could."""
-    outcome = str(incident["outcome"])
+    if incident["rule"] == SUMMARY:
+        return "summary"
     if incident["tier"] == Tier.SILENCE:
         return "too few payments"
-    return "payment failures" if outcome in _FAILING else plain(outcome.replace("_", " ").lower())
+    counted = _counted(incident)
+    return "payment failures" if counted == _FAILING else counted
 
 
 def _facts(incident: Json) -> Iterator[tuple[str, str]]:

@@ -67,7 +67,7 @@ class SlackMessage:
 
 
 class Receiver:
-    """Callbacks on any path, `/slack/services/…` and `/slack/api/chat.postMessage` as Slack has them.
+    """Callbacks on any path, `/slack/services/…` and `/slack/api/chat.postMessage` and `chat.update` as Slack has them.
 
     `secret` verifies every path that has none of its own in `secrets`; both may be set at any time.
     """
@@ -108,7 +108,8 @@ class Receiver:
         app.add_routes(
             [
                 web.post("/slack/services/{tail:.+}", self._slack_webhook),
-                web.post("/slack/api/chat.postMessage", self._slack_post_message),
+                web.post("/slack/api/chat.postMessage", self._slack_method),
+                web.post("/slack/api/chat.update", self._slack_method),
                 web.post("/{tail:.*}", self._callback),
             ]
         )
@@ -141,7 +142,7 @@ class Receiver:
         self._keep_slack(request, payload, token=None)
         return await self._misconduct(request) or web.Response(text="ok")
 
-    async def _slack_post_message(self, request: web.Request) -> web.StreamResponse:
+    async def _slack_method(self, request: web.Request) -> web.StreamResponse:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if token != self.slack_token:
             return web.json_response({"ok": False, "error": "invalid_auth" if token else "not_authed"})
@@ -153,7 +154,7 @@ class Receiver:
         if (failure := await self._misconduct(request)) is not None:
             return failure
         self._posted += 1
-        ts = f"{self._clock.now().timestamp():.0f}.{self._posted:06d}"
+        ts = payload.get("ts") or f"{self._clock.now().timestamp():.0f}.{self._posted:06d}"
         return web.json_response({"ok": True, "channel": payload["channel"], "ts": ts, "message": payload})
 
     def _keep_slack(self, request: web.Request, payload: Mapping[str, Any], *, token: str | None) -> None:

@@ -15,6 +15,7 @@ from notifier.domain.alert.outcome import Family, Outcome
 from notifier.domain.alert.report import IncidentState
 from notifier.domain.alert.silence import Silence, SilenceId
 from notifier.domain.order import OrderId, OrderKey
+from notifier.domain.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,9 @@ class OutcomeStore(Protocol):
     async def order_ids(self, account: str, order_keys: Sequence[OrderKey]) -> list[OrderId]:
         """Return orders as they were first spelled; those that are not watched any more too."""
 
+    async def in_flight(self, account: str, *, limit: int) -> list[tuple[OrderKey, Snapshot]]:
+        """Return open orders with what was seen of them last, those first that are looked at soonest."""
+
     async def prune_outcomes(self, *, before: datetime, limit: int = 1000) -> int:
         """Forget outcomes seen before an instant; return how many went."""
 
@@ -72,10 +76,10 @@ class AlertStore(Protocol):
     async def remove_alert(self, account: str, alert_id: AlertId) -> None:
         """Delete one; raises NotFound."""
 
-    async def learned(self, alert_id: AlertId) -> Learned:
+    async def alert_learned(self, alert_id: AlertId) -> Learned:
         """Return what a rule has learned; nothing for a new one."""
 
-    async def save_learned(self, alert_id: AlertId, learned: Learned) -> None:
+    async def save_alert_learned(self, alert_id: AlertId, learned: Learned) -> None:
         """Write what a rule has learned."""
 
 

@@ -50,7 +50,7 @@ async def read(call: Call) -> Answer:
     """Show an alert, and up to when it has judged."""
     async with call.services.storage.reading() as tx:
         alert = await _found(call, tx)
-        learned = await tx.learned(alert.id)
+        learned = await tx.alert_learned(alert.id)
         incidents = await tx.incidents(call.account, state=IncidentState.OPEN, limit=500)
     still_open = [each.id for each in incidents if each.rule_id == alert.id]
     return Answer(body=alert_document(alert, learned) | {"open_incidents": still_open})
@@ -66,7 +66,7 @@ async def amend(call: Call) -> Answer:
         if changed.state is AlertState.DISABLED:
             await end_all(tx, alert, telling=telling_of(call), now=call.services.clock.now())
         if (changed.rule, changed.state) != (alert.rule, alert.state):
-            await tx.save_learned(alert.id, Learned())
+            await tx.save_alert_learned(alert.id, Learned())
         return Answer(body=alert_document(changed))
 
 
@@ -86,7 +86,7 @@ async def backtest(call: Call) -> Answer:
     async with services.storage.reading() as tx:
         alert = await _found(call, tx)
     until = minute_of(services.clock.now()) - 1
-    since = until - round(body.days * _MINUTES_A_DAY)
+    since = until + 1 - round(body.days * _MINUTES_A_DAY)
     test = Backtest(alert=alert, judges_from=since)
     begun = start_of(since - LEARNING)
     async with services.storage.reading() as tx:

@@ -12,17 +12,17 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from notifier.channels.slack.signature import is_genuine
 from notifier.errors import Conflict, NotFound
 from notifier.logs import get_logger
 from notifier.web.incidents import hush, take_care
 from notifier.web.routing import Answer, Call
+from notifier.web.slack_signature import is_genuine
 
 _USER = re.compile(r"[UW][A-Z0-9]{5,20}")
 _LONGEST_NAME = 80
 _FOR_SLACK = "this is for Slack alone; see signing_secret_env in [slack]"
 _CHALLENGE = {"WWW-Authenticate": "Slack-Signature"}
-_ACKNOWLEDGE, _SILENCE = "incident.acknowledge", "incident.silence"
+_ACKNOWLEDGE, _SILENCE = "acknowledge", "silence"
 
 log = get_logger(__name__)
 

@@ -21,7 +21,7 @@ STATE_SCHEMA = 1
 LEARNED_FROM = 24 * HOUR
 """Minutes of the past that a new alert learns from, where that many are kept."""
 _MOST_ANEW = 200_000
-_PAGE = 5000
+_PAGE = 1000
 _STRIDE = 30
 """Minutes that are stepped over at once where nothing is told; none is longer than a detector remembers."""
 
@@ -66,11 +66,13 @@ class Books:
         self._books: dict[AlertId, Book] = {}
         self._read_through = 0
 
-    async def follow(self, alerts: Sequence[Alert], *, through: int) -> None:
+    async def follow(self, alerts: Sequence[Alert], *, through: int) -> list[Book]:
         """Have a book of each of these alerts and of no other, with all that was seen by now.
 
-        A new alert learns silently from the past, and judges from the minute after `through` on.
+        A new alert learns silently from the past, and judges from the minute after `through` on. Returns: the books
+        that were opened now, to be written down before their next minute.
         """
+        opened = []
         self._books = {
             each.id: book
             for each in alerts
@@ -81,7 +83,9 @@ class Books:
             if alert.id in self._books:
                 self._books[alert.id].alert = alert
             else:
-                self._books[alert.id] = await self._open(alert, through)
+                opened.append(await self._open(alert, through))
+                self._books[alert.id] = opened[-1]
+        return opened
 
     def next_minute(self, through: int) -> int | None:
         """Return the first minute up to `through` that some alert has not judged."""
@@ -99,7 +103,7 @@ class Books:
 
     async def _open(self, alert: Alert, through: int) -> Book:
         async with self._storage.reading() as tx:
-            learned = await tx.learned(alert.id)
+            learned = await tx.alert_learned(alert.id)
             if learned.judged_through is not None and learned.schema == STATE_SCHEMA and learned.state:
                 return await self._reopened(tx, alert, learned.judged_through, learned.state)
             book = Book(alert, Ledger(alert.rule), through)

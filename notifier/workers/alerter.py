@@ -11,15 +11,17 @@ from datetime import datetime
 from notifier.clock import Clock
 from notifier.domain.alert.alert import Alert, AlertState
 from notifier.domain.alert.counts import minute_of, start_of
-from notifier.domain.alert.finding import Judged
-from notifier.domain.alert.incident import CALLS
+from notifier.domain.alert.finding import Judged, Verdict
+from notifier.domain.alert.outcome import dimensions_of
 from notifier.domain.alert.report import Place
+from notifier.domain.alert.slices import is_within
 from notifier.domain.instant import EPOCH, seconds
+from notifier.domain.order import OrderKey
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
 from notifier.workers import casework
-from notifier.workers.accounting import Books, held_of
+from notifier.workers.accounting import Book, Books, held_of
 from notifier.workers.casework import Case
 from notifier.workers.recording import Telling
 from notifier.workers.schedule import Job
@@ -30,8 +32,10 @@ _BEHIND_S = 300.0
 _ATTENTION_S = 600.0
 _PAGE = 500
 
-Attend = Callable[[str, Collection[Place], datetime], Awaitable[None]]
-"""Look at an account's orders in flight at these places first, until an instant."""
+_MOST_ATTENDED = 500
+
+Attend = Callable[[str, Collection[OrderKey], datetime], Awaitable[None]]
+"""Look at these orders of an account first, until an instant."""
 
 log = get_logger(__name__)
 
@@ -76,7 +80,8 @@ class Alerter:
         complete = minute_of(min(now, due or now)) - 1
         books = self._books.setdefault(account, Books(account, self.storage, self.clock))
         try:
-            await books.follow(alerts, through=complete)
+            opened = await books.follow(alerts, through=complete)
+            await self._write_down(opened)
             for _ in range(_MOST_MINUTES):
                 minute = books.next_minute(complete)
                 if minute is None:
@@ -87,6 +92,13 @@ class Alerter:
             self._books.pop(account, None)  # What was counted may be ahead of what is written.
             raise
         return (now - start_of(books.judged + 1)).total_seconds()
+
+    async def _write_down(self, opened: Sequence[Book]) -> None:
+        """Keep where new books begin, or a restart before their first minute would begin later."""
+        if opened:
+            async with self.storage.writing() as tx:
+                for book in opened:
+                    await tx.save_alert_learned(book.alert.id, book.learned())
 
     async def _judge_minute(
         self, account: str, alerts: Sequence[Alert], minute: int, *, lag_s: float
@@ -102,17 +114,27 @@ class Alerter:
             case = await self._case(tx, account, at=at, lag_s=lag_s)
             for book, verdict in verdicts:
                 await casework.judge(case, book, verdict)
-                await tx.save_learned(book.alert.id, book.learned())
+                await tx.save_alert_learned(book.alert.id, book.learned())
             await casework.finish(case, alerts)
-        for reason in case.told:
-            if reason in CALLS:
+        for incident_id, reason, is_page in case.told:
+            if is_page:
                 self.metrics.pages_total.labels(reason).inc()
-            log.info("incident.told", account=account, reason=reason)
-        places = {
-            place for _, verdict in verdicts if isinstance(verdict, Judged) for place in verdict.attention
-        }
+            log.info("incident.told", account=account, incident=incident_id, reason=reason)
+        places = {place for _, verdict in verdicts for place in _suspects(verdict)}
         if places and self.attend is not None:
-            await self.attend(account, places, self.clock.now() + seconds(_ATTENTION_S))
+            await self._attend(account, places, self.attend)
+
+    async def _attend(self, account: str, places: Collection[Place], attend: Attend) -> None:
+        """Have orders that are open at suspicious places looked at first: proof and all-clear come sooner."""
+        async with self.storage.reading() as tx:
+            flying = await tx.in_flight(account, limit=_MOST_ATTENDED)
+        suspects = [
+            key
+            for key, snapshot in flying
+            if any(is_within(dimensions_of(snapshot.order), place) for place in places)
+        ]
+        if suspects:
+            await attend(account, suspects, self.clock.now() + seconds(_ATTENTION_S))
 
     async def _follow_lag(self, account: str, lag_s: float) -> None:
         """Say once that our own looking is too far behind to judge, and once that it is no more."""
@@ -128,6 +150,16 @@ class Alerter:
     async def _case(self, tx: Transaction, account: str, *, at: datetime, lag_s: float) -> Case:
         now = self.clock.now()
         return await casework.begin(tx, account, at=at, now=now, lag_s=lag_s, telling=self.telling)
+
+
+def _suspects(verdict: Verdict) -> list[Place]:
+    """Return where to look first: at the causes, else at the narrowest places that look suspicious."""
+    if not isinstance(verdict, Judged):
+        return []
+    if verdict.causes:
+        return [cause.place for cause in verdict.causes]
+    found = verdict.attention
+    return [place for place in found if not any(is_within(each, place) for each in found if each != place)]
 
 
 async def all_alerts(tx: Transaction, account: str) -> list[Alert]:

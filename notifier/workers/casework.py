@@ -40,7 +40,8 @@ class Case:
     telling: Telling
     silences: Sequence[Silence]
     incidents: dict[str, Incident]
-    told: list[Reason] = field(default_factory=list)
+    told: list[tuple[str, Reason, bool]] = field(default_factory=list)
+    """Of which incident, why, and whether that calls somebody; figures left out."""
 
     async def keep(self, incident: Incident, reason: Reason | None) -> None:
         """Write and tell."""
@@ -55,7 +56,8 @@ class Case:
             now=self.at,
         )
         if kept.told_at == self.at and kept.report.reason is not Reason.FIGURES:
-            self.told.append(kept.report.reason)
+            is_page = kept.pages > (known.pages if known else 0)
+            self.told.append((kept.id, kept.report.reason, is_page))
         self.incidents[kept.id] = kept
 
 

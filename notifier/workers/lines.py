@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from notifier.clock import Clock
+from notifier.domain.alert.telling import is_mere_edit
 from notifier.domain.delivery import Delivery, DeliveryId
 from notifier.domain.digest import MOST_FOLDED
 from notifier.domain.subscription import Subscription, SubscriptionId
@@ -20,6 +21,7 @@ from notifier.workers.pace import Pace, Rate
 
 _RECORDING_S = 60.0
 _RATED_AHEAD_S = 60.0
+_INSTANT_S = 1e-6  # what is less is a rounding error and no wait
 _AHEAD_OF_EACH = 8  # deliveries claimed for each attempt that may be made at once
 
 
@@ -124,15 +126,16 @@ class Lines:
         self.outstanding = 0
 
     def put(self, claimed: Claimed) -> None:
-        """Add to its line."""
+        """Add to its line; news of an incident goes before all that waits there."""
         subscription = claimed.due.subscription
         line = self._lines.get(subscription.id)
         if line is None:
             line = self._lines[subscription.id] = self._new_line(subscription)
-        if claimed.due.logged.event.incident is None:
-            line.waiting.append(claimed)
+        event = claimed.due.logged.event
+        if event.incident is not None and not is_mere_edit(event):
+            line.waiting.appendleft(claimed)
         else:
-            line.waiting.appendleft(claimed)  # What may wake somebody does not stand in line.
+            line.waiting.append(claimed)
         self._held.add(claimed.delivery.id)
         line.outstanding += 1
         self.outstanding += 1
@@ -147,7 +150,7 @@ class Lines:
             line = self._offered.popleft()
             if line.waiting:
                 pace = self._pace(line.waiting[0].due.subscription)
-                if pace is not None and (wait_s := pace.due_in_s()) > 0:
+                if pace is not None and (wait_s := pace.due_in_s()) > _INSTANT_S:
                     return Rest(line, wait_s)
             line.is_offered = False
             if line.waiting:

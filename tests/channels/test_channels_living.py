@@ -42,9 +42,9 @@ class Teller:
         self.body, self.event_id = self.channel.render(document, None), event_id or f"evt_{self.sequence}"
         return await self.attempt()
 
-    async def attempt(self):
+    async def attempt(self, **members):
         """Make an attempt at what was told last."""
-        parcel = a_parcel(self.target, self.body, event_id=self.event_id, handle=self.handle)
+        parcel = a_parcel(self.target, self.body, event_id=self.event_id, handle=self.handle, **members)
         outcome = await self.channel.send(parcel)
         self.handle = outcome.handle or self.handle
         return outcome
@@ -148,6 +148,18 @@ async def test_an_edit_that_is_done_is_not_done_again_when_its_reply_failed(fake
     assert (message.edits, len(message.thread)) == (1, 1)
 
 
+async def test_what_is_sent_again_stands_in_the_thread_once_more_and_wakes_nobody(fake_slack, teller):
+    await teller.tell(OPENED)
+    await teller.tell(reason(Why.SCOPE_GREW))
+    body, event_id = teller.body, teller.event_id
+    await teller.tell(reason(Why.ACKNOWLEDGED, acknowledged_at=START))
+    teller.body, teller.event_id = body, event_id
+    await teller.attempt(replay_id="rpl_1")
+    [message] = fake_slack.posted
+    assert [reply["reply_broadcast"] for reply in message.thread] == [True, False, False]
+    assert message.edits == 2
+
+
 @pytest.mark.parametrize("trouble", [429, 500, 503, "fatal_error", "internal_error", "not_in_channel"])
 async def test_after_trouble_a_page_arrives_once(fake_slack, teller, trouble):
     fake_slack.next_answers.append(trouble)
@@ -202,7 +214,7 @@ async def test_a_webhook_gets_a_message_an_event_without_dead_buttons_and_no_mer
     assert not {"news", "reply", "channel"} & told.keys()
     assert violations(told) == []
     [actions] = [block for block in told["blocks"] if block["type"] == "actions"]
-    assert [button["action_id"] for button in actions["elements"]] == ["incident.open"]
+    assert [button["action_id"] for button in actions["elements"]] == ["open"]
     await channel.close()
 
 

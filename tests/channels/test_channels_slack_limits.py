@@ -16,6 +16,7 @@ from notifier.channels.slack.limits import fitted, violations
 from notifier.channels.slack.plainer import plainer, sparkline
 from notifier.domain.alert.report import Code, Reason, SliceFigures, Tier, incident_document
 from notifier.domain.alert.sample import sample_report
+from notifier.domain.alert.summary import SUMMARY
 from notifier.domain.money import Money
 from support.clock import START
 
@@ -111,6 +112,27 @@ def test_the_text_on_the_phone_says_where_how_bad_how_many_and_how_much():
     )
 
 
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        (
+            {"outcome": "AUTHENTICATION_FAILED JUSPAY_DECLINED"},
+            "HDFC via RAZORPAY: 41 % failing (normal 12 %)",
+        ),
+        ({"outcome": "refund FAILURE"}, "HDFC via RAZORPAY: 41 % refund failure (normal 12 %)"),
+        ({"outcome": "stuck", "tier": Tier.STUCK, "cause": ()}, "all payments: 41 % stuck (normal 12 %)"),
+        (
+            {"outcome": "silence", "tier": Tier.SILENCE, "orders": 2},
+            "HDFC via RAZORPAY: only 2 orders in 10 min",
+        ),
+        ({"outcome": "3 more incidents", "rule": SUMMARY, "cause": ()}, "all payments: 3 more incidents"),
+    ],
+)
+def test_each_kind_of_trouble_has_its_words(members, told):
+    report = replace(sample_report("incident.opened", START), **members)
+    assert rendered(report)["blocks"][0]["text"]["text"] == f"🔴 P2 {told}"
+
+
 def test_the_chart_has_three_lines_over_the_same_points():
     told = rendered(sample_report("incident.opened", START))
     [chart] = [block for block in told["blocks"] if block["type"] == "data_visualization"]
@@ -135,9 +157,9 @@ def test_buttons_name_account_and_incident_and_only_an_open_one_can_be_acknowled
         ]
         return {each["action_id"]: each.get("value") for each in elements}
 
-    assert buttons("incident.opened")["incident.acknowledge"] == "sandbox/inc_0123456789abcdef"
-    assert buttons("incident.acknowledged").keys() == {"incident.silence", "incident.open"}
-    assert buttons("incident.resolved").keys() == {"incident.open"}
+    assert buttons("incident.opened")["acknowledge"] == "sandbox/inc_0123456789abcdef"
+    assert buttons("incident.acknowledged").keys() == {"silence", "open"}
+    assert buttons("incident.resolved").keys() == {"open"}
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,10 @@ def _remember(space: dict[str, str], called: tuple[str, str], answer: Any) -> No
         space["SUBSCRIPTION"] = answer["id"]
     if called == ("POST", "/v1/subscriptions/{id}/replay"):
         space["REPLAY"] = answer["id"]
+    if called == ("POST", "/v1/alerts"):
+        space["ALERT"] = answer["id"]
+    if called == ("POST", "/v1/silences"):
+        space["SILENCE"] = answer["id"]
     if called == ("GET", "/v1/events"):
         space["EVENT"] = answer["items"][0]["id"]
     if called == ("GET", "/v1/deliveries") and answer["items"]:

@@ -12,7 +12,7 @@ from notifier.cli.entry import app
 from notifier.clock import SystemClock
 
 _NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
-_GROUPS = {"watch", "subscription", "db", "keys"}
+_GROUPS = {"watch", "subscription", "alerts", "db", "keys"}
 
 
 def _make_verbs() -> set[str]:

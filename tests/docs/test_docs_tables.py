@@ -15,6 +15,8 @@ from notifier.cli.failure import FAILED, INTERRUPTED, MISUSED
 from notifier.config.accounts import Account
 from notifier.config.model import Config, Delivery, Logging, Polling, Server, Storage, Templates
 from notifier.config.told import Email, Slack
+from notifier.domain.alert.report import IncidentState
+from notifier.domain.alert.report import Reason as IncidentReason
 from notifier.domain.cadence import Why
 from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.document import sample_event_document
@@ -28,6 +30,7 @@ from notifier.source.contract import TRANSIENT, FailureReason
 from notifier.storage.records import Check, SourceState
 from notifier.templating import FILTERS, MOST_CHARACTERS
 from notifier.templating import Templates as Files
+from notifier.web.alert_shapes import NewAlert
 from notifier.web.routes import ROUTES
 from notifier.web.shapes import NewReplay, NewSubscription, NewWatch, SubscriptionPatch, WatchPatch
 
@@ -50,6 +53,8 @@ def _first(name: str, heading: str) -> list[str]:
         ("## Delivery", DeliveryState),
         ("## Reasons", Reason),
         ("## Replay", ReplayState),
+        ("## Incident", IncidentState),
+        ("## Why an incident is told", IncidentReason),
         ("## Source", SourceState),
         ("## Failures of a poll", FailureReason),
     ],
@@ -65,6 +70,7 @@ def test_every_word_of_a_machine_is_explained(heading, words_of_ours):
         ("## Subscription", SubscriptionState),
         ("## Delivery", DeliveryState),
         ("## Replay", ReplayState),
+        ("## Incident", IncidentState),
         ("## Source", SourceState),
     ],
 )
@@ -113,6 +119,7 @@ def test_the_calls_that_need_no_key_are_named():
         ("| member of `PATCH /v1/watches/{order_id}` | means |", WatchPatch),
         ("| member of `POST /v1/subscriptions` | means |", NewSubscription),
         ("| member of `POST /v1/subscriptions/{id}/replay` | means |", NewReplay),
+        ("| member of `POST /v1/alerts` | means |", NewAlert),
     ],
 )
 def test_every_member_of_a_body_is_explained(head, shape):

@@ -116,6 +116,16 @@ def test_nobody_acknowledging_is_reminded_twice():
     assert [n for n, each in enumerate(reasons, 1) if each is Reason.UNACKNOWLEDGED] == [15, 60]
 
 
+def test_what_is_for_working_hours_calls_nobody():
+    incident, reasons = lived(
+        an_incident(severity=Severity.P3), *[(FIRING, draft(severity=Severity.P3))] * 70
+    )
+    assert set(reasons) == {Reason.FIGURES}
+    assert (incident.pages, incident.paged_at) == (0, None)
+    risen, _ = lived(incident, FIRING, start=80)
+    assert (risen.pages, risen.paged_at) == (1, at(80 * 60))
+
+
 def test_what_comes_back_within_half_an_hour_is_the_same_incident():
     ended, _ = lived(an_incident(), WELL)
     assert may_return(ended, at(60 + 1800))

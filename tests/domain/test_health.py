@@ -24,6 +24,7 @@ ERROR = Outcome(verdict=Verdict.RETRY, reason=Reason.HTTP_STATUS, http_status=50
 MISSING = Outcome(verdict=Verdict.RETRY, reason=Reason.HTTP_STATUS, http_status=404)
 UNAUTHORIZED = Outcome(verdict=Verdict.RETRY, reason=Reason.UNAUTHORIZED, http_status=401)
 OURS = Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.OWN_FAULT)
+UNSENT = Outcome(verdict=Verdict.OUTDATED, reason=Reason.NEWER_STATE)
 GONE = Outcome(verdict=Verdict.GONE, reason=Reason.GONE, http_status=410)
 BUSY = Outcome(verdict=Verdict.RETRY, reason=Reason.RATE_LIMITED, http_status=429, retry_after_s=120)
 DAYS_S = 432_000.0
@@ -47,7 +48,7 @@ def test_five_failures_in_a_row_rest_a_target(outcome):
     assert not tripped.rests(at(30))
 
 
-@pytest.mark.parametrize("outcome", [MISSING, UNAUTHORIZED, GONE, OURS])
+@pytest.mark.parametrize("outcome", [MISSING, UNAUTHORIZED, GONE, OURS, UNSENT])
 def test_what_is_no_fault_of_the_target_does_not_rest_it(outcome):
     assert after(*[outcome] * 20) == WELL
 
@@ -74,6 +75,11 @@ def test_a_try_that_failed_by_our_own_fault_is_made_again_soon():
     tripped = after(*[DOWN] * 5)
     again = target_after(tripped, OURS, now=at(40))
     assert (again.trips, again.rests_until) == (1, at(70))
+
+
+def test_what_was_not_sent_says_nothing_of_a_target_that_is_down():
+    tripped = after(*[DOWN] * 5)
+    assert target_after(tripped, UNSENT, now=at(40)).trips == 1
 
 
 def test_retry_after_rests_the_whole_target():
@@ -116,7 +122,7 @@ def test_three_failures_are_nobodys_business():
     assert heard(DOWN, DOWN, DOWN, ACCEPTED) == (HEARD, [None] * 4)
 
 
-@pytest.mark.parametrize("outcome", [OURS, BUSY])
+@pytest.mark.parametrize("outcome", [OURS, BUSY, UNSENT])
 def test_own_faults_and_a_wish_to_wait_do_not_count(outcome):
     assert heard(*[outcome] * 9) == (HEARD, [None] * 9)
 

@@ -177,6 +177,18 @@ async def test_a_slack_message_is_posted_with_the_right_token(world):
     assert answers[0]["ts"] != answers[1]["ts"]
 
 
+async def test_a_slack_message_can_be_edited_under_its_time_stamp(world):
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient("xoxb-sandbox", base_url=f"{world.receiver_url}/slack/api/", session=session)
+        posted = await client.chat_postMessage(channel="C1", text="open")
+        edited = await client.chat_update(channel="C1", ts=posted["ts"], text="over")
+    assert edited["ts"] == posted["ts"]
+    assert [message.path for message in world.receiver.slack] == [
+        "/slack/api/chat.postMessage",
+        "/slack/api/chat.update",
+    ]
+
+
 async def test_a_slack_message_with_a_wrong_token_is_refused(world):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient("xoxb-wrong", base_url=f"{world.receiver_url}/slack/api/", session=session)

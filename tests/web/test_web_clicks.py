@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from notifier.channels.slack.signature import signed
 from notifier.config.model import Config
 from notifier.config.secret import Secret
 from notifier.domain.alert.incident import Incident
 from notifier.domain.alert.report import IncidentState
 from notifier.domain.alert.sample import sample_report
+from notifier.web.slack_signature import signed
 from support.clock import START
 from support.fakes import FakeChannel
 
@@ -28,7 +28,7 @@ class AnsweringChannel(FakeChannel):
         self.answers.append((url, text))
 
 
-def form(action="incident.acknowledge", value=f"shop/{INCIDENT}", user="U02ABCDEF", **known):
+def form(action="acknowledge", value=f"shop/{INCIDENT}", user="U02ABCDEF", **known):
     action = {"type": "button", "action_id": action, "value": value}
     clicked = {
         "type": "block_actions",
@@ -94,7 +94,7 @@ async def test_who_clicked_is_known_by_name_and_id(clicks, services):
 
 
 async def test_a_silence_until_the_end_covers_the_incident(clicks, services, channel):
-    await click(clicks, form("incident.silence"))
+    await click(clicks, form("silence"))
     async with services.storage.reading() as tx:
         (silence,) = await tx.silences("shop", now=START)
     assert (silence.incident_id, silence.by, silence.until_at) == (INCIDENT, "U02ABCDEF", None)
@@ -109,7 +109,7 @@ async def test_what_is_not_there_is_said_to_who_clicked_and_is_no_error(clicks, 
 
 
 async def test_a_click_that_opens_a_page_does_nothing(clicks, channel):
-    assert (await click(clicks, form("incident.open"))).status == 200
+    assert (await click(clicks, form("open"))).status == 200
     assert channel.answers == []
 
 

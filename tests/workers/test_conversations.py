@@ -162,6 +162,15 @@ async def test_a_webhook_of_slack_is_owed_no_mere_figures(house):
     assert (await _ends(house)).keys() == {opened}
 
 
+async def test_a_page_goes_before_the_notices_that_wait_in_its_line(house, talking):
+    await _subscribe(house, rate_per_s=1.0)
+    figures = [await _tell(house, Why.FIGURES, incident=f"inc_000000000000000{n}") for n in range(4)]
+    page = await _tell(house, Why.OPENED, incident="inc_000000000000000a")
+    async with house.running(_deliverer(house, talking)):
+        await house.pass_time(8)
+    assert [parcel.event_id for parcel in talking.parcels] == [page, *figures]
+
+
 async def test_a_forgotten_conversation_is_pruned(house, talking):
     await _subscribe(house)
     talking.usual = replace(ACCEPTED, handle="old")

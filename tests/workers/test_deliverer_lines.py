@@ -1,6 +1,7 @@
 """What is claimed and cannot be sent is given back: nothing is sent twice, and no attempt is burnt."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 
 from test_deliverer import _deliveries, _seen
@@ -9,6 +10,7 @@ from notifier.config.secret import Secret
 from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.subscription import SubscriptionState
 from notifier.storage.records import SubscriptionSecrets
+from notifier.workers.pace import Rate
 
 
 async def test_a_restart_costs_what_waits_in_line_no_attempt(house):
@@ -103,6 +105,20 @@ async def test_a_rate_holds_over_lines_that_run_empty(house):
             await _seen(house, f"OW{number}", "CHARGED")
             await house.quiet()
         assert len(house.channel.parcels) <= 2
+
+
+async def test_a_channel_has_a_pace_with_a_few_at_once_unless_a_subscription_has_its_own(house):
+    await house.subscribe("order.*", name="paced")
+    await house.subscribe("order.*", name="own", rate_per_s=1000.0)
+    for number in range(6):
+        await _seen(house, f"OW{number}", "CHARGED")
+    sent = []
+    async with house.running(house.deliverer(rates={"webhook": Rate(1.0, burst_s=2.0)})):
+        for _ in range(3):
+            sent.append(Counter(parcel.subscription_id for parcel in house.channel.parcels)["sub_paced"])
+            await house.pass_time(1)
+    assert sent == [3, 4, 5]
+    assert Counter(parcel.subscription_id for parcel in house.channel.parcels)["sub_own"] == 6
 
 
 async def test_a_stop_does_not_wait_for_a_rate(house):

@@ -63,7 +63,9 @@ async def tell(calls: Calls, parcel: Parcel, message: Json, news: News) -> Outco
             return _with(edit.outcome, handle)
     reply: Said | None = None
     if news.reply and handle.said != parcel.event_id:
-        reply = await calls.api("chat.postMessage", _reply(handle, news))
+        reply = await calls.api(
+            "chat.postMessage", _reply(handle, news, is_replay=parcel.replay_id is not None)
+        )
         if reply.word in LOST:
             return await _post(calls, parcel, message, news)
         if reply.is_fine:
@@ -91,13 +93,14 @@ async def _post(calls: Calls, parcel: Parcel, message: Json, news: News) -> Outc
     return _with(said.outcome, fresh)
 
 
-def _reply(handle: Handle, news: News) -> Json:
+def _reply(handle: Handle, news: News, *, is_replay: bool = False) -> Json:
+    """Return the reply; one that is sent again wakes nobody: what it says is past."""
     return {
         "channel": handle.channel,
         "thread_ts": handle.ts,
         "text": news.reply,
         "mrkdwn": False,
-        "reply_broadcast": news.wakes,
+        "reply_broadcast": news.wakes and not is_replay,
         "unfurl_links": False,
         "unfurl_media": False,
     }

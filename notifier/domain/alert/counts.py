@@ -10,7 +10,7 @@ from notifier.domain.instant import EPOCH, seconds
 MINUTES_KEPT = 360
 RECENT = 15
 """How many minutes old a count is, at least, when it teaches what is normal."""
-WINDOWS = (3, 5, RECENT, 2 * RECENT, 60, MINUTES_KEPT)
+WINDOWS = (3, 5, 10, RECENT, 2 * RECENT, 60, MINUTES_KEPT)
 _MINUTE_S = 60
 
 Column = tuple[list[int], list[int]]

@@ -24,7 +24,7 @@ _TOO_LATE_S = 300.0
 _REMEMBERED_DAYS = 1.4427
 """Days' worth of orders that a memory with a half-life of a day holds when it is full."""
 _LEAST_ORDERS = 50.0
-_TABLES = (3, 5, 15, 60)
+_TABLES = (3, 5, 10, 15, 60)
 _WELL_WINDOW, _WELL_LONGER, _WELL_ORDERS = 10, 30, 30
 _WELL_PART, _WELL_TAIL = 0.25, 0.01
 

@@ -41,12 +41,10 @@ def moves(
     moved: set[str] = set()
     for cause in causes:
         draft, family = draft_of_cause(alert, ledger, cause, minute), _family(cause)
-        mine = [
-            each
-            for each in incidents.values()
-            if each.rule_id == alert.id and each.family == family and each.id not in moved
-        ]
+        mine = [each for each in incidents.values() if each.rule_id == alert.id and each.family == family]
         known = _the_same(mine, cause.place, minute.ended_at)
+        if known is not None and known.id in moved:
+            continue  # A part of what was told as one trouble: one cause, one message.
         if known is None:
             incident, reason = _opened(alert, draft, family, incidents, minute.ended_at)
         else:

@@ -51,9 +51,11 @@ def draft_of_cause(alert: Alert, ledger: Ledger, cause: Cause, minute: Minute) -
         normal=min(finding.normal, 1.0) if finding.tier is not Tier.SILENCE else 0.0,
     )
     draft = _draft(alert, ledger, figures, minute, window=finding.window, tier=finding.tier)
+    severity = severity_of(cause, value_share=_value_share(ledger, cause.place, minute.number))
     return replace(
         draft,
-        severity=severity_of(cause, value_share=_value_share(ledger, cause.place, minute.number)),
+        # Of a rule that looks at a part of the traffic, nothing is known of the whole.
+        severity=max(severity, Severity.P2) if alert.where else severity,
         excess=finding.excess,
         false_per_month=ledger.detector.false_per_month(finding),
         slices=cause.slices,

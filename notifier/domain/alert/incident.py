@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from notifier.domain.alert.report import IncidentReport, IncidentState, Place, Reason, Tier
+from notifier.domain.alert.report import IncidentReport, IncidentState, Place, Reason, Severity, Tier
 
 REOPENED_WITHIN = timedelta(minutes=30)
 RESTATED_AFTER = timedelta(minutes=30)
@@ -21,9 +21,8 @@ EDITED_EVERY = timedelta(seconds=60)
 REMINDED_AFTER = (timedelta(minutes=15), timedelta(minutes=60))
 BUDGET_SPAN = timedelta(hours=12)
 
-_NEW_CALLS = frozenset({Reason.OPENED, Reason.REOPENED, Reason.SEVERITY_ROSE})
-CALLS = _NEW_CALLS | {Reason.UNACKNOWLEDGED}
-"""Why somebody is called; everything else is to be read when there is time."""
+_CALLS = frozenset({Reason.OPENED, Reason.REOPENED, Reason.SEVERITY_ROSE, Reason.UNACKNOWLEDGED})
+"""Why somebody is called; everything else, and all of P3, is to be read when there is time."""
 
 _HARDEST_FIRST = (Tier.PAGE, Tier.RUN, Tier.PLAIN, Tier.SILENCE, Tier.STUCK, Tier.SLOW, Tier.WARN)
 
@@ -165,7 +164,8 @@ def restated(incident: Incident, *, later_paid: int, now: datetime) -> tuple[Inc
 
 def told(incident: Incident, reason: Reason, *, now: datetime) -> Incident:
     """Note that it was told, and whether that calls somebody."""
-    is_new = reason in _NEW_CALLS
+    calls = incident.report.severity is not Severity.P3 and reason in _CALLS
+    is_new = calls and reason is not Reason.UNACKNOWLEDGED
     return replace(
         incident,
         report=replace(incident.report, reason=reason),
@@ -173,7 +173,7 @@ def told(incident: Incident, reason: Reason, *, now: datetime) -> Incident:
         said_at=incident.said_at if reason is Reason.FIGURES else now,
         paged_at=now if is_new else incident.paged_at,
         reminders=0 if is_new else incident.reminders,
-        pages=incident.pages + (reason in CALLS),
+        pages=incident.pages + calls,
     )
 
 
@@ -182,8 +182,10 @@ def event_type(reason: Reason) -> str:
     match reason:
         case Reason.OPENED | Reason.REOPENED:
             return "incident.opened"
-        case Reason.ACKNOWLEDGED | Reason.RESOLVED:
-            return f"incident.{reason}"
+        case Reason.ACKNOWLEDGED:
+            return "incident.acknowledged"
+        case Reason.RESOLVED:
+            return "incident.resolved"
         case _:
             return "incident.updated"
 

@@ -47,7 +47,7 @@ class Noise:
             own[0] = own[0] * keep + squared - 1.0
             own[1] = own[1] * keep + seen - 1.0
             own[2] = own[2] * keep + 1.0
-            rho[at] = _rho(own)
+            rho[at] = _rho(own, window)
 
     def over(self, window: int) -> list[float]:
         """Return rho of every slice for a window of so many minutes."""
@@ -77,10 +77,14 @@ class Noise:
         known = cls(places)
         for window in LEARNED:
             known._sums[window] = [[*own] for own in document[str(window)]]
-            known._rho[window] = [_rho(own) for own in known._sums[window]]
+            known._rho[window] = [_rho(own, window) for own in known._sums[window]]
         return known
 
 
-def _rho(own: Sequence[float]) -> float:
+def _rho(own: Sequence[float], window: int) -> float:
+    """Draw what was seen to the default, which speaks for a day: neighbouring windows wobble alike and say it twice."""
     squares, orders, windows = own
-    return min(max(squares / orders, _LEAST), _MOST) if windows >= _LEARNED_AFTER else _DEFAULT
+    if windows < _LEARNED_AFTER:
+        return _DEFAULT
+    drawn = orders / windows * _DAY / window
+    return min(max((squares + drawn * _DEFAULT) / (orders + drawn), _LEAST), _MOST)

@@ -26,6 +26,7 @@ class Gate:
 GATES: Mapping[Tier, tuple[Gate, ...]] = {
     Tier.PAGE: (
         Gate(window=5, points=0.10, ratio=1.5, excess=15, least=30),
+        Gate(window=10, points=0.10, ratio=1.5, excess=20, least=40),
         Gate(window=15, points=0.08, ratio=1.5, excess=20, least=40),
         Gate(window=60, points=0.08, ratio=1.4, excess=20, least=40),
     ),

@@ -12,12 +12,13 @@ from notifier.domain.alert.alert import Alert, AlertId
 from notifier.domain.alert.ledger import SeenOutcome
 from notifier.domain.alert.outcome import Family, Outcome
 from notifier.domain.money import Money
-from notifier.domain.order import OrderId, OrderKey
+from notifier.domain.order import OrderId, OrderKey, Phase, Source
+from notifier.domain.snapshot import Snapshot
 from notifier.errors import Conflict, NotFound
 from notifier.storage.alert_tables import alerts, ends
 from notifier.storage.alerting import Learned
 from notifier.storage.repository.base import AnyRow, Rows
-from notifier.storage.tables import watches
+from notifier.storage.tables import looks, snapshots, watches
 
 _ADD = insert(ends)
 _KEYS_AT_ONCE = 500
@@ -72,6 +73,30 @@ class Alerts(Rows):
         spelled = {row.order_key: row.order_id for row in await self._connection.execute(found)}
         return [OrderId(spelled[key]) for key in order_keys if key in spelled]
 
+    async def in_flight(self, account: str, *, limit: int) -> list[tuple[OrderKey, Snapshot]]:
+        last = (
+            select(snapshots.c.document)
+            .where(snapshots.c.watch_id == looks.c.watch_id, snapshots.c.source == looks.c.source)
+            .order_by(snapshots.c.version.desc())
+            .limit(1)
+            .correlate(looks)
+            .scalar_subquery()
+        )
+        soonest = (
+            select(watches.c.order_key, last)
+            .join_from(looks, watches, watches.c.id == looks.c.watch_id)
+            .where(
+                looks.c.account == account,
+                looks.c.next_poll_at.is_not(None),
+                looks.c.source == Source.ORDER,
+                looks.c.phase == Phase.OPEN,
+            )
+            .order_by(looks.c.next_poll_at)
+            .limit(limit)
+        )
+        rows = await self._connection.execute(soonest)
+        return [(OrderKey(key), snapshot) for key, snapshot in rows if snapshot is not None]
+
     async def prune_outcomes(self, *, before: datetime, limit: int = 1000) -> int:
         # The last one stays: SQLite would give its number again, and who reads by numbers would miss what follows.
         last = select(func.max(ends.c.seq)).scalar_subquery()
@@ -102,7 +127,7 @@ class Alerts(Rows):
         if not (await self._connection.execute(gone)).rowcount:
             raise NotFound(f"there is no alert {alert_id!r}")
 
-    async def learned(self, alert_id: AlertId) -> Learned:
+    async def alert_learned(self, alert_id: AlertId) -> Learned:
         row = (await self._connection.execute(select(alerts).where(alerts.c.id == alert_id))).one()
         return Learned(
             judged_through=row.judged_through,
@@ -110,7 +135,7 @@ class Alerts(Rows):
             state=row.state,
         )
 
-    async def save_learned(self, alert_id: AlertId, learned: Learned) -> None:
+    async def save_alert_learned(self, alert_id: AlertId, learned: Learned) -> None:
         await self._connection.execute(
             update(alerts)
             .where(alerts.c.id == alert_id)

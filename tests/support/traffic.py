@@ -10,7 +10,10 @@ from notifier.domain.alert.incident import Incident
 from notifier.domain.alert.outcome import Family, Outcome
 from notifier.domain.money import Money
 from notifier.domain.order import OrderKey
+from notifier.storage.records import Lanes
+from notifier.storage.telling import new_delivery_id
 from notifier.workers.alerter import Alerter
+from notifier.workers.recording import Telling
 from support.clock import START
 
 BEGIN = START.replace(minute=0, second=0, microsecond=0)
@@ -41,10 +44,16 @@ class Traffic:
             "storage": house.storage,
             "clock": house.clock,
             "metrics": house.metrics,
-            "telling": house.telling,
+            "telling": self.telling,
             "accounts": ("shop",),
         }
         return Alerter(**(given | members))
+
+    @property
+    def telling(self) -> Telling:
+        return Telling(
+            expires_after_s=285_120, lanes=Lanes(), new_id=new_delivery_id, livemode=lambda _: False
+        )
 
     async def flow(self, minutes: int = 1) -> None:
         """Let minutes of traffic end and be seen, at the present time and after it; the clock goes along."""
@@ -54,6 +63,15 @@ class Traffic:
             async with self.house.storage.writing() as tx:
                 await tx.add_outcomes(made, observed_at=at + timedelta(seconds=50), is_dated=True)
             await self.house.clock.advance(60)
+
+    async def past(self, minutes: int) -> None:
+        """Have had so many minutes of traffic before now."""
+        now = self.house.clock.now()
+        async with self.house.storage.writing() as tx:
+            for ago in range(minutes, 0, -1):
+                at = now - timedelta(minutes=ago)
+                made = [each for gateway, rate in self.rates.items() for each in self._of(gateway, rate, at)]
+                await tx.add_outcomes(made, observed_at=at + timedelta(seconds=50), is_dated=True)
 
     async def lived(self, alerter: Alerter, minutes: int) -> None:
         for _ in range(minutes):

@@ -1,0 +1,75 @@
+import pytest
+
+from notifier.domain.alert.rule import Plain
+from support.traffic import Traffic, an_alert
+
+
+@pytest.fixture
+async def spike(services, clock, url):
+    """One incident that is open."""
+    traffic = Traffic(services)
+    await clock.advance(2700)
+    async with services.storage.writing() as tx:
+        await tx.save_alert(an_alert(tiers=frozenset(), plain=Plain(window=5, rate=0.4, least=20)))
+    await traffic.past(60)
+    traffic.rates["RAZORPAY"] = 0.9
+    await traffic.lived(traffic.alerter(), 4)
+    async with services.storage.reading() as tx:
+        (incident,) = await tx.incidents("shop")
+    return incident.id
+
+
+async def test_rules_and_open_incidents_are_listed(cli, spike):
+    ran = await cli("alerts", "list")
+    assert ran.status == 0
+    assert "failures" in ran.out
+    assert spike in ran.out
+    assert "gateway RAZORPAY" in ran.out
+    document = (await cli("alerts", "list", "--json")).json
+    assert [each["id"] for each in document["items"]] == ["alr_1"]
+    assert [each["id"] for each in document["incidents"]] == [spike]
+    by_state = (await cli("alerts", "list", "--state", "resolved", "--json")).json
+    assert by_state["items"] == []
+
+
+async def test_an_alert_is_shown_by_name_and_an_incident_by_id(cli, spike):
+    assert (await cli("alerts", "show", "failures", "--json")).json["open_incidents"] == [spike]
+    ran = await cli("alerts", "show", spike)
+    assert "RAZORPAY" in ran.out
+    assert "of the last hour, 3 minutes each" in ran.out
+    assert (await cli("alerts", "show", spike, "--json")).json["severity"] == "P1"
+
+
+async def test_an_incident_is_acknowledged_and_silenced(cli, spike):
+    ran = await cli("alerts", "ack", spike, "--by", "asha", "--note", "on it")
+    assert (ran.status, "acknowledged by asha" in ran.err) == (0, True)
+    ran = await cli("alerts", "silence", spike, "--by", "asha", "--until-it-ends")
+    assert (ran.status, "silent until it ends or grows" in ran.err) == (0, True)
+    shown = (await cli("alerts", "show", spike, "--json")).json
+    assert (shown["acknowledged_by"], shown["note"], len(shown["silenced_by"])) == ("asha", "on it", 1)
+
+
+async def test_a_backtest_says_whom_it_would_have_called_and_how_late(cli, spike):
+    ran = await cli("alerts", "backtest", "failures", "--days", "0.5")
+    assert ran.status == 0
+    assert "gateway RAZORPAY" in ran.out
+    assert "1 page in 0.5 days (60 a month)" in ran.out
+    assert "Built for at most 1 false ones a month." in ran.out
+    (line,) = [each for each in ran.out.splitlines() if "·" in each]
+    assert line.split()[1].endswith("▂")
+    document = (await cli("alerts", "backtest", "alr_1", "--days", "0.5", "--json")).json
+    assert len(document["pages"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("show", "no-such"), "there is no alert 'no-such'; there are: failures"),
+        (("silence", "inc_1", "--by", "asha"), "give one of --until, --for-s and --until-it-ends"),
+        (("backtest", "failures", "--days", "99"), "99"),
+    ],
+)
+async def test_wrong_use_is_refused(cli, spike, given, said):
+    ran = await cli("alerts", *given)
+    assert ran.status == 2
+    assert said in ran.err
