@@ -27,7 +27,8 @@ from notifier.workers.schedule import Job, Schedule
 
 _GOODBYE_S = 5.0
 # Source: Slack's page on rate limits: a message a second to a channel, a few at once.
-_RATES = {"slack": Rate(1.0, burst_s=2.0)}
+# A mailbox counts, too: a mail every two seconds, three at once.
+_RATES = {"slack": Rate(1.0, burst_s=2.0), "email": Rate(0.5, burst_s=4.0)}
 
 
 def crew(

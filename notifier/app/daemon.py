@@ -28,6 +28,7 @@ from notifier.clock import Clock
 from notifier.config.accounts import Account
 from notifier.config.model import Config
 from notifier.config.secret import Secret
+from notifier.domain import leaving
 from notifier.domain.handed import Shelf
 from notifier.metrics import Metrics
 from notifier.source.contract import Failure
@@ -66,8 +67,9 @@ async def assembled(
     async with AsyncExitStack() as stack:
         storage = await _storage(config, path, clock, stack)
         templates = Templates(config.templates.directory)
+        link_key = storage.key_for(leaving.PURPOSE)
         if channels is None:
-            channels = all_channels(config, templates, clock)
+            channels = all_channels(config, templates, clock, link_key=link_key)
         for channel in channels.values():
             stack.push_async_callback(channel.close)
         accounts = {name: is_live(account) for name, account in config.accounts.items()}
@@ -104,6 +106,7 @@ async def assembled(
             may_ask=polling.ask,
             outlook=polling.outlook,
             stretched=polling.stretched,
+            link_key=link_key,
         )
         yield Daemon(
             config=config,

@@ -1,6 +1,7 @@
 """Subscriptions written in the configuration: the tables are the truth at each start (interface 2).
 
 A table that vanished is disabled, not deleted: what happened meanwhile is owed and can be sent when it comes back.
+Who left by the link in a mail stays out, whatever the table says, as long as it names the same address.
 """
 
 import json
@@ -14,13 +15,19 @@ from notifier.channels.webhook import signature
 from notifier.clock import Clock
 from notifier.config.model import Config
 from notifier.config.secret import Secret
-from notifier.domain.subscription import OPERATORS, Subscription, SubscriptionId, SubscriptionState
+from notifier.domain.subscription import (
+    OPERATORS,
+    DisabledBy,
+    Subscription,
+    SubscriptionId,
+    SubscriptionState,
+)
 from notifier.errors import ChannelMisconfigured, ConfigError, InvalidValue, Problem
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import SubscriptionSecrets
 from notifier.web.problems import bad_members
 from notifier.web.shapes import NewSubscription
-from notifier.web.wishes import Wish, subscribe
+from notifier.web.wishes import Wish, check_digest, subscribe
 
 CONFIG = "config"
 _PAGE = 500
@@ -79,6 +86,7 @@ def _check(wish: NewSubscription, channels: Mapping[str, Channel], secret: Secre
     if wish.channel not in channels:
         raise InvalidValue("channel", f"there is no {wish.channel!r}; take one of {', '.join(channels)}")
     channels[wish.channel].check_target(wish.target)
+    check_digest(channels[wish.channel], wish.digest_s)
     if secret is not None:
         signature.check_secret(secret.reveal())
 
@@ -159,7 +167,8 @@ async def _write(
         raise ConfigError(
             [Problem(place, f"a subscription made over REST is named {wish.name!r}; delete one")]
         )
-    kept = (await tx.secrets(existing.id)).signing if existing else ()
+    present = await tx.secrets(existing.id) if existing else None
+    kept = present.signing if present else ()
     if table.secret is not None:
         kept = (table.secret,)
     elif channel.signs and not kept:
@@ -168,6 +177,8 @@ async def _write(
     if existing is None:
         await subscribe(tx, Wish(fresh, secrets, wish.since), now=clock.now())
     else:
+        if existing.disabled_by is DisabledBy.RECIPIENT and present and present.target == secrets.target:
+            fresh = replace(fresh, state=existing.state, disabled_by=existing.disabled_by)
         await tx.amend_subscription(fresh, secrets, now=clock.now())
 
 
@@ -181,5 +192,5 @@ async def _disable_vanished(tx: Transaction, account: str, names: set[str], cloc
                 and each.name not in names
                 and each.state is not SubscriptionState.DISABLED
             ):
-                gone = replace(each, state=SubscriptionState.DISABLED)
+                gone = replace(each, state=SubscriptionState.DISABLED, disabled_by=DisabledBy.CONFIGURATION)
                 await tx.amend_subscription(gone, None, now=clock.now())

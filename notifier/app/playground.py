@@ -158,7 +158,7 @@ def _pointed_at(world: World, config: Config, account: Account) -> Config:
     told = {
         CALLBACKS: _told(channel="webhook", target=f"{world.receiver_url}/callbacks"),
         "sandbox-slack": _told(channel="slack", target=_SLACK_CHANNEL),
-        "sandbox-mail": _told(channel="email", target=_MAIL_TO),
+        "sandbox-mail": _told(channel="email", target=_MAIL_TO, digest_s=0),
     }
     storage = config.storage
     if storage == Storage():

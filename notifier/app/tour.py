@@ -142,6 +142,7 @@ target = "C0DEMO"
 events = ["order.*"]
 [subscriptions.people]
 channel = "email"
+digest_s = 0
 target = "shop@demo.example"
 events = ["order.charged"]
 [logging]

@@ -13,12 +13,18 @@ from notifier.config.model import Config
 from notifier.templating import Templates
 
 
-def channels(config: Config, templates: Templates, clock: Clock) -> dict[str, Channel]:
-    """Return the channels by name. Without an account the sandbox is the upstream: only loopback is called."""
+def channels(
+    config: Config, templates: Templates, clock: Clock, *, link_key: bytes = b""
+) -> dict[str, Channel]:
+    """Return the channels by name. Without an account the sandbox is the upstream: only loopback is called.
+
+    `link_key` proves links that are given out; without one there are none.
+    """
     reach = Reach.of(
         config.delivery, also=(_host_of(config.slack.api_url),), only_loopback=not config.accounts
     )
     egress, timeout_s = Egress(reach), config.delivery.timeout_s
+    public_url = config.server.public_url or ""
     built: tuple[Channel, ...] = (
         WebhookChannel(templates, egress, clock, timeout_s=timeout_s),
         SlackChannel(
@@ -27,9 +33,9 @@ def channels(config: Config, templates: Templates, clock: Clock) -> dict[str, Ch
             clock,
             config=config.slack,
             timeout_s=timeout_s,
-            public_url=config.server.public_url or "",
+            public_url=public_url,
         ),
-        EmailChannel(templates, config=config.email),
+        EmailChannel(templates, config=config.email, public_url=public_url, link_key=link_key),
     )
     return {channel.name: channel for channel in built}
 

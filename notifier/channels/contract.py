@@ -4,10 +4,10 @@ To add a channel: one folder here with a class of this shape, its templates in `
 `notifier/channels/catalogue.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -83,3 +83,14 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Give back connections."""
+
+
+@runtime_checkable
+class Folding(Protocol):
+    """A channel that can tell several pieces of news of orders in one message."""
+
+    def fold(self, bodies: Sequence[bytes]) -> bytes:
+        """Return the body of one message that tells what these frozen ones tell, each of which still stands alone.
+
+        Raises: TemplateError.
+        """

@@ -25,6 +25,7 @@ _FEW = 10
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 _SPACES = re.compile(r"\s+")
 _FAILED = ("_FAILED", "DECLINED")
+_FAILING = "failing"
 _SCALES = {"INR": ((10_000_000, " Cr"), (100_000, " L"))}
 _WESTERN = ((1_000_000, " M"), (1_000, " k"))
 _SIGNS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£"}
@@ -37,14 +38,16 @@ _MONTHS_A_YEAR = 12
 def incident_words(incident: Json, *, public_url: str = "") -> Words:
     """Return the words of `data.incident`.
 
-    `headline` says what, where, how bad; `summary` stands alone in 150 characters; `reply` is what a thread is told
-    (empty for mere figures), `wakes` whether it should wake somebody. `facts` are pairs; `chart`, `rows` and
-    `samples` are for their blocks; `links` are empty texts without a public address.
+    `topic` names it alike in every message; `headline` says what, where, how bad; `summary` stands alone in 150
+    characters; `reply` is what a thread is told (empty for mere figures), `wakes` whether it
+    should wake somebody. `facts` are pairs; `chart`, `rows` and `samples` are for their blocks; `links` are empty
+    texts without a public address.
     """
     is_over = incident["state"] == IncidentState.RESOLVED
     facts = _facts_of_end(incident) if is_over else _facts(incident)
     return {
         "id": incident["id"],
+        "topic": f"{place(incident)} \N{EN DASH} {_noun(incident)} #{incident['number']}",
         "mark": _mark(incident),
         "headline": headline(incident),
         "summary": summary(incident),
@@ -138,8 +141,18 @@ def _how_bad(incident: Json) -> str:
 def _counted(incident: Json) -> str:
     outcome = str(incident["outcome"])
     if all(word.endswith(_FAILED) for word in outcome.split()):
-        return "failing"
+        return _FAILING
     return plain(outcome.replace("_", " ").lower())
+
+
+def _noun(incident: Json) -> str:
+    """Return what is counted, as a subject line names it; `refund FAILURE` says more than we could."""
+    if incident["rule"] == SUMMARY:
+        return "summary"
+    if incident["tier"] == Tier.SILENCE:
+        return "too few payments"
+    counted = _counted(incident)
+    return "payment failures" if counted == _FAILING else counted
 
 
 def _facts(incident: Json) -> Iterator[tuple[str, str]]:

@@ -125,11 +125,15 @@ async def _channels(report: Report, config: "Config", directory: Path | None, *,
 
 def _templates(report: Report, channel: "Channel", templates: "Templates") -> None:
     """Render every template with a sample of every type; one named for a type or a subject, with those alone."""
+    from notifier.channels.folded import TEMPLATE as DIGEST
     from notifier.domain.document import SAMPLE_TYPES
 
     names = [name for name in templates.names(channel.name) if not name.startswith("_")]
     problems = []
     for name in names:
+        if name == DIGEST:
+            problems += _digests(channel)
+            continue
         own = tuple(kind for kind in SAMPLE_TYPES if kind == name or kind.startswith(f"{name}."))
         chosen, types = (None, own) if name in SAMPLE_TYPES else (name, own or SAMPLE_TYPES)
         failures = {kind: text for kind in types if (text := _failure(channel, chosen, kind))}
@@ -142,6 +146,23 @@ def _templates(report: Report, channel: "Channel", templates: "Templates") -> No
     report.add(
         f"templates of {channel.name}: {', '.join(names)}, with {len(SAMPLE_TYPES)} types of events", problems
     )
+
+
+def _digests(channel: "Channel") -> list[Problem]:
+    """Make one message of news of several types, worse and better."""
+    from notifier.channels.contract import Folding
+    from notifier.domain.document import sample_event_document
+    from notifier.templating import SHIPPED
+
+    bodies = [
+        channel.render(sample_event_document(kind), SHIPPED) for kind in ("order.charged", "refund.failure")
+    ]
+    try:
+        if isinstance(channel, Folding):
+            channel.fold(bodies)
+    except TemplateError as error:
+        return [Problem(f"templates.{channel.name}.digest", str(error), "template")]
+    return []
 
 
 def _failure(channel: "Channel", name: str | None, event_type: str) -> str | None:

@@ -27,6 +27,7 @@ async def add(
     mode: Literal["all", "latest"] | None = None,
     ordering: Literal["hold", "strict"] | None = None,
     rate_per_s: float | None = None,
+    digest_s: float | None = None,
     since: str | None = None,
     body: Path | None = None,
     options: Remote = REMOTE,
@@ -43,6 +44,7 @@ async def add(
     :param mode: Every event, or only the newest of each subject.
     :param ordering: How long a later event of an order waits for an earlier one.
     :param rate_per_s: At most so many attempts a second.
+    :param digest_s: Gather news of orders for so many seconds into one message; 0 for none.
     :param since: Begin with what was seen at this instant (2026-11-22T10:00:00Z) or this sequence, instead of now.
     :param body: A file with members of the REST body as JSON, for those without an option here and for targets
         that are secrets; options go before it.
@@ -51,8 +53,8 @@ async def add(
 
     given = {
         "channel": channel, "target": target, "events": event, "name": name, "tags": tag, "template": template,
-        "mode": mode, "ordering": ordering, "rate_per_s": rate_per_s, "since": since and place(since),
-        "filter": _json(filter, "--filter") if filter else None,
+        "mode": mode, "ordering": ordering, "rate_per_s": rate_per_s, "digest_s": digest_s,
+        "since": since and place(since), "filter": _json(filter, "--filter") if filter else None,
     }  # fmt: skip
     members = _json(await asyncio.to_thread(body.read_bytes), str(body)) if body else {}
     members |= {member: value for member, value in given.items() if value is not None}

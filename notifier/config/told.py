@@ -8,6 +8,7 @@ from notifier.config.fields import (
     EnvName,
     Expiry,
     NeededEnvName,
+    Patience,
     Port,
     Rate,
     Schedule,
@@ -49,6 +50,7 @@ class Subscription(Section):
     schedule: Schedule | None = None
     expires_after_s: Expiry | None = None
     rate_per_s: Rate | None = None
+    digest_s: Patience | None = None
     headers: dict[Text, str] = Field(default_factory=dict, repr=False)
     headers_env: dict[Text, EnvName] = Field(default_factory=dict)
     basic_auth: BasicAuth | None = None

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     REPLAYED = "replayed"
     NEWER_STATE = "newer_state"
     ACCEPTED = "accepted"
+    FOLDED = "folded"
     EXPIRED = "expired"
     EXHAUSTED = "exhausted"
     GONE = "gone"
@@ -177,13 +178,18 @@ def expire(delivery: Delivery, *, now: datetime) -> Delivery:
     return _ended(delivery, DeliveryState.FAILED, Reason.EXPIRED, now)
 
 
+def last_call(delivery: Delivery) -> datetime:
+    """Return the latest instant that an attempt is put off to: a little before the expiry."""
+    lifetime = delivery.expires_at - delivery.created_at
+    return delivery.expires_at - min(_LAST_CALL, lifetime / 10)
+
+
 def _again(delivery: Delivery, reason: Reason, now: datetime, wait_s: float) -> Delivery:
     """Wait, but keep one last call before the expiry; past that there is nothing to wait for."""
-    lifetime = delivery.expires_at - delivery.created_at
-    last_call = delivery.expires_at - min(_LAST_CALL, lifetime / 10)
-    if now >= last_call:
+    latest = last_call(delivery)
+    if now >= latest:
         return _ended(delivery, DeliveryState.FAILED, Reason.EXPIRED, now)
-    due_at = min(now + timedelta(seconds=wait_s), last_call)
+    due_at = min(now + timedelta(seconds=wait_s), latest)
     state = delivery.state
     return replace(delivery, reason=reason, due_at=due_at if state is DeliveryState.PENDING else None)
 

@@ -39,6 +39,16 @@ class SubscriptionState(StrEnum):
     DISABLED = "disabled"
 
 
+class DisabledBy(StrEnum):
+    """Who or what switched a subscription off."""
+
+    OPERATOR = "operator"
+    RECIPIENT = "recipient"
+    """By the link in a mail; nobody but a hand brings it back."""
+    FAILURES = "failures"
+    CONFIGURATION = "configuration"
+
+
 class Mode(StrEnum):
     """`latest` collapses what is still owed of one subject."""
 
@@ -108,9 +118,13 @@ class Subscription:
     schedule: tuple[float, ...] | None = None
     expires_after_s: float | None = None
     rate_per_s: float | None = None
+    digest_s: float | None = None
+    """Gather news of orders for so long; 0 not at all, None as its channel does."""
     state: SubscriptionState = SubscriptionState.ACTIVE
     order_key: OrderKey | None = None
     managed: str | None = None
+    disabled_by: DisabledBy | None = None
+    """None unless it is disabled; then None where it was disabled before this was kept."""
 
     def wants(
         self, event_type: str, order_key: str | None, tags: Sequence[str], document: Mapping[str, Any]

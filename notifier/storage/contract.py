@@ -201,6 +201,9 @@ class DeliveryStore(Protocol):
         Longest due first; those of busy subscriptions are left out.
         """
 
+    async def following(self, ids: Collection[DeliveryId], *, limit: int) -> list[DueDelivery]:
+        """Return what is owed right behind these in their lanes, in order, due or not, as far as nobody has it."""
+
     async def next_delivery_at(self, *, busy: Collection[SubscriptionId] = ()) -> datetime | None:
         """Return when the next pending delivery comes due (or its lease runs out)."""
 
@@ -322,6 +325,9 @@ class Transaction(
 
 class Storage(Protocol):
     """The database, opened and migrated."""
+
+    def key_for(self, purpose: str) -> bytes:
+        """Return 32 bytes that follow from the master key, of no use for anything but this purpose."""
 
     @property
     def signals(self) -> Signals:

@@ -72,6 +72,9 @@ class SqlStorage:
     def is_writable(self) -> bool:
         return self._is_writable
 
+    def key_for(self, purpose: str) -> bytes:
+        return self._vault.derived(purpose)
+
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Repository]:
         async with self._transaction(0) as transaction:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from notifier.domain.alert.telling import lane_of, may_collapse
-from notifier.domain.delivery import DeliveryId, owed
+from notifier.domain.delivery import Delivery, DeliveryId, owed
+from notifier.domain.digest import gathered, may_fold, window_of
 from notifier.domain.document import Document, event_document, order_document
 from notifier.domain.event import DERIVED_SLUGS, Event
 from notifier.domain.juspay_names import owed_of
@@ -54,12 +55,7 @@ async def tell(
     documents = [(event, event_document(event, sequence, order)) for event, sequence in told if listeners]
     deliveries = [
         NewDelivery(
-            delivery=owed(
-                DeliveryId(new_id()),
-                listener.state,
-                now=now,
-                expires_after_s=listener.expires_after_s or expires_after_s,
-            ),
+            delivery=_owed(listener, event, DeliveryId(new_id()), now, expires_after_s),
             account=account,
             subscription=listener,
             event=event,
@@ -109,17 +105,21 @@ async def tell_only(
     """Append an event of no order to the log and owe it to one subscription, past its patterns and all others."""
     (sequence,) = await tx.next_sequences(event.account, 1)
     await tx.add_events([(event, sequence)], None, owed={event.id: 1})
-    delivery = owed(
-        DeliveryId(new_id()),
-        listener.state,
-        now=now,
-        expires_after_s=listener.expires_after_s or expires_after_s,
-    )
+    delivery = _owed(listener, event, DeliveryId(new_id()), now, expires_after_s)
     debt = NewDelivery(
         delivery=delivery, account=event.account, subscription=listener, event=event, watch_id=None
     )
     await tx.owe([debt], now=now, lanes=lanes)
     return delivery.id
+
+
+def _owed(
+    listener: Subscription, event: Event, delivery_id: DeliveryId, now: datetime, expires_after_s: float
+) -> Delivery:
+    lifetime_s = listener.expires_after_s or expires_after_s
+    delivery = owed(delivery_id, listener.state, now=now, expires_after_s=lifetime_s)
+    window_s = window_of(listener)
+    return gathered(delivery, window_s) if window_s and may_fold(event) else delivery
 
 
 def _may_collapse(event: Event, listener: Subscription) -> bool:

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import hashlib
+import hmac
 import os
+from functools import partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,12 +23,17 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
+        self._derive = partial(hmac.digest, key, digest="sha256")
         self._key_id = hashlib.sha256(b"key id:" + key).digest()[:_ID_BYTES]
 
     @property
     def key_id(self) -> str:
         """Eight hexadecimal digits that tell keys apart and give nothing away."""
         return self._key_id.hex()
+
+    def derived(self, purpose: str) -> bytes:
+        """Return 32 bytes that follow from the key and tell nothing of it: another key for another purpose."""
+        return self._derive(f"derived:{purpose}".encode())
 
     def has_sealed(self, sealed: bytes) -> bool:
         """Return whether the bytes say that they are sealed under this key."""

@@ -127,10 +127,12 @@ def subscription_document(
         "schedule": subscription.schedule,
         "expires_after_s": subscription.expires_after_s,
         "rate_per_s": subscription.rate_per_s,
+        "digest_s": subscription.digest_s,
         "headers": dict.fromkeys(secrets.headers, MASK),
         "basic_auth": {"username": MASK, "password": MASK} if secrets.basic_auth else None,
         "old_secrets_until": [instant(each.until_at) for each in secrets.old if now < each.until_at],
         "state": subscription.state,
+        "disabled_by": subscription.disabled_by,
         "order_id": subscription.order_key,
         "managed": subscription.managed,
     }

@@ -12,14 +12,12 @@ from notifier.storage.records import LoggedEvent
 from notifier.web.routing import Call
 
 _SHOWN = 10
-_STYLE = (
+STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color-scheme:light dark}"
     "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2rem .8rem .2rem 0;"
     "border-bottom:1px solid #8884}caption{text-align:left;font-weight:600;padding:1rem 0 .3rem}"
 )
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-}
+HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 
 
 async def status(call: Call) -> web.StreamResponse:
@@ -34,7 +32,7 @@ async def status(call: Call) -> web.StreamResponse:
         events = [event for account in accounts for event in await _last_events(tx, account)]
     events.sort(key=lambda logged: logged.event.observed_at, reverse=True)
     body = _render(accounts, counts, events[:_SHOWN])
-    return web.Response(text=body, content_type="text/html", charset="utf-8", headers=_HEADERS)
+    return web.Response(text=body, content_type="text/html", charset="utf-8", headers=HEADERS)
 
 
 async def _last_events(tx: Transaction, account: str) -> list[LoggedEvent]:
@@ -68,7 +66,7 @@ def _render(accounts: Mapping[str, bool], counts: Mapping[str, int], events: Ite
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>notifier</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<style>{_STYLE}</style></head><body><main><h1>notifier {escape(__version__)}</h1>"
+        f"<style>{STYLE}</style></head><body><main><h1>notifier {escape(__version__)}</h1>"
         f"{''.join(tables)}</main></body></html>"
     )
 

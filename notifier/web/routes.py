@@ -12,6 +12,7 @@ from notifier.web import (
     health,
     hints,
     incidents,
+    leaving,
     orders,
     page,
     replays,
@@ -55,6 +56,7 @@ _HINTS = "/v1/hints/juspay"
 _TEMPLATE = "/v1/templates/{name}"
 _SUBSCRIPTION = "/v1/subscriptions/{id}"
 _ALERT = "/v1/alerts/{id}"
+_LEAVE = "/v1/unsubscribe/{token}"
 _INCIDENT = "/v1/incidents/{id}"
 
 
@@ -123,6 +125,8 @@ ROUTES = (
     Route("POST", _HINTS, hints.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
     Route("POST", f"{_HINTS}/{{account}}", hints.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
     Route("POST", "/v1/slack/actions", clicks.receive, AnyQuery, takes=ANY_TYPE, is_keyless=True),
+    Route("GET", _LEAVE, leaving.show, AnyQuery, is_keyless=True),
+    Route("POST", _LEAVE, leaving.leave, AnyQuery, takes=ANY_TYPE, is_keyless=True),
     Route("GET", "/healthz", health.healthz, is_keyless=True),
     Route("GET", "/readyz", health.readyz, success=(200, 503), is_keyless=True),
     Route("GET", "/metrics", health.metrics),

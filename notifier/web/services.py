@@ -51,6 +51,8 @@ class Services:
     """Return why a watch's next look is when it is, as far as the cadence set it."""
     stretched: Callable[[], Mapping[str, float]] = dict
     """Return the accounts whose budget cannot carry the longest intervals, and by how much these are stretched."""
+    link_key: bytes = field(default=b"", repr=False)
+    """What proves that we gave a link out."""
 
 
 SERVICES = web.AppKey("services", Services)

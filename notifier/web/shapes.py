@@ -34,6 +34,7 @@ from notifier.web.fields import (
     TargetText,
     TemplateName,
     TypePatterns,
+    Window,
     Word,
 )
 
@@ -134,6 +135,7 @@ _PLAIN = {
     "schedule",
     "expires_after_s",
     "rate_per_s",
+    "digest_s",
 }
 
 
@@ -151,6 +153,7 @@ class SubscriptionMembers(Shape):
     schedule: Schedule | None = None
     expires_after_s: Seconds | None = None
     rate_per_s: Rate | None = None
+    digest_s: Window | None = None
     headers: Headers | None = Field(default=None, repr=False)
     basic_auth: BasicAuth | None = Field(default=None, repr=False)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from notifier.domain.document import Document
 from notifier.domain.health import HEARD, WELL, target_id
-from notifier.domain.subscription import Subscription, SubscriptionId, SubscriptionState
+from notifier.domain.subscription import DisabledBy, Subscription, SubscriptionId, SubscriptionState
 from notifier.errors import Conflict
 from notifier.storage.contract import Transaction
 from notifier.storage.waking import wake
@@ -111,7 +111,9 @@ async def enable(call: Call) -> Answer:
     body: Held = call.body
 
     async def work(tx: Transaction) -> Answer:
-        subscription = _own(await _found(call, tx))
+        subscription = await _found(call, tx)
+        if subscription.disabled_by is not DisabledBy.RECIPIENT:
+            _own(subscription)  # The configuration cannot say that somebody wants to be back; a hand can.
         if subscription.state is SubscriptionState.PAUSED:
             raise Conflict(f"subscription {subscription.id} is paused, not disabled; resume it")
         now = call.services.clock.now()
@@ -151,13 +153,20 @@ async def _move(call: Call, tx: Transaction, state: SubscriptionState) -> Answer
 
 
 async def _store(call: Call, tx: Transaction, subscription: Subscription, state: SubscriptionState) -> Answer:
-    changed = replace(subscription, state=state)
+    changed = replace(subscription, state=state, disabled_by=_by(subscription, state))
     if changed != subscription:
         now = call.services.clock.now()
         await tx.amend_subscription(changed, None, now=now)
         if state is SubscriptionState.ACTIVE:
             await wake(tx, changed, now=now)
     return await _shown(call, tx, changed)
+
+
+def _by(subscription: Subscription, state: SubscriptionState) -> DisabledBy | None:
+    if state is not SubscriptionState.DISABLED:
+        return None
+    is_disabled = subscription.state is SubscriptionState.DISABLED
+    return subscription.disabled_by if is_disabled else DisabledBy.OPERATOR
 
 
 async def _found(call: Call, tx: Transaction) -> Subscription:

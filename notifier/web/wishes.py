@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from notifier.channels.contract import Channel, Folding
 from notifier.domain.document import Document, sample_event_document
 from notifier.domain.handed import on_shelf
 from notifier.domain.order import OrderKey
@@ -75,6 +76,15 @@ def amended(services: Services, present: Wish, body: SubscriptionMembers) -> Wis
     return _checked(services, Wish(subscription, secrets))
 
 
+def check_digest(channel: Channel, digest_s: float | None) -> None:
+    """Refuse to gather news for a channel that tells each by itself.
+
+    Raises: InvalidValue naming `digest_s`.
+    """
+    if digest_s and not isinstance(channel, Folding):
+        raise InvalidValue("digest_s", f"means nothing to channel {channel.name}", "unsupported")
+
+
 def _checked(services: Services, wish: Wish) -> Wish:
     subscription, secrets = wish.subscription, wish.secrets
     channel = services.channels.get(subscription.channel)
@@ -88,6 +98,7 @@ def _checked(services: Services, wish: Wish) -> Wish:
     if not channel.signs and (secrets.headers or secrets.basic_auth):
         member = "headers" if secrets.headers else "basic_auth"
         raise InvalidValue(member, f"means nothing to channel {subscription.channel}", "unsupported")
+    check_digest(channel, subscription.digest_s)
     if secrets.basic_auth and any(name.lower() == "authorization" for name in secrets.headers):
         raise InvalidValue("headers", "Authorization stands beside basic_auth; keep one of them", "twice")
     handed = on_shelf(services.shelf, subscription.account, subscription.channel, subscription.template)

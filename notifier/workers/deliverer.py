@@ -37,6 +37,7 @@ from notifier.workers.attempts import Attempts, Made, schedule_of
 from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
 from notifier.workers.conversations import handles_of, keep_handles
+from notifier.workers.folding import Folder
 from notifier.workers.handed import HandedBodies
 from notifier.workers.lines import Claimed, DeliveryLimits, Lines, Rest
 from notifier.workers.news import tell_missed
@@ -77,7 +78,8 @@ class Deliverer:
         self._clock = clock
         self._metrics = metrics
         self._attempts = Attempts(channels, limits, clock=clock, metrics=metrics)
-        self._lines = Lines(limits, clock)
+        self._folder = Folder(channels, limits, clock=clock, metrics=metrics)
+        self._lines = Lines(limits, clock, folding=self._folder.names)
         self._stop = asyncio.Event()
         self._sending = 0
         self._edition = 0
@@ -167,6 +169,7 @@ class Deliverer:
             await self._close(tx, [each for each in due if each.is_lapsed or each.delivery.id in past], now)
             fitting = [each for each in self._lines.within(due) if each.delivery.id not in past]
             ready = self._handed.ready(fitting)
+            ready += await self._following(tx, ready, now)
             wanted_due = await self._receivers.admit(tx, ready, now=now, until=now + self._lease)
             bodies = bodies_of(wanted_due, self._channels, self._metrics)
             wanted = [
@@ -193,6 +196,14 @@ class Deliverer:
             for due_delivery, claim in held
             if claim.delivery_id in won
         ]
+
+    async def _following(
+        self, tx: Transaction, heads: Sequence[DueDelivery], now: datetime
+    ) -> list[DueDelivery]:
+        """Return what goes in one message with the heads of its lanes; what strangers' templates make does not."""
+        ours = [each for each in heads if not self._handed.renders(each)] if self._folder.names else []
+        found = self._lines.strangers(await self._folder.followers(tx, ours)) if ours else []
+        return [each for each in found if not self._is_past(each, now)]
 
     def _is_past(self, due: DueDelivery, now: datetime) -> bool:
         delivery = due.delivery
@@ -278,11 +289,18 @@ class Deliverer:
             self._lines.sent(claimed)
             return
         self._lines.use_turn(claimed)
-        result = await self._attempts.make(claimed, now)
-        if result[3] is not None and self._receivers.attempted(claimed.due, result[3], self._clock):
-            self._bell.set()
-        self._recorder.add(result)
-        self._lines.sent(claimed, was_accepted=result[2].state in _WENT_WELL)
+        channel = claimed.due.subscription.channel
+        fold = self._folder.fold(claimed, self._lines) if channel in self._folder.names else None
+        results = (
+            [await self._attempts.make(claimed, now)]
+            if fold is None
+            else await self._folder.make(fold, self._attempts, now)
+        )
+        for result in results:
+            if result[3] is not None and self._receivers.attempted(claimed.due, result[3], self._clock):
+                self._bell.set()
+            self._recorder.add(result)
+        self._lines.sent(claimed, was_accepted=results[0][2].state in _WENT_WELL)
 
     def _present_edition(self) -> int:
         if self._edits.is_set():

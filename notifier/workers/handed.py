@@ -57,6 +57,14 @@ class HandedBodies:
                 self._made.get(each.subscription.id, {}).pop(each.delivery.id, None)
         return [settled for _, settled in found if settled is not None]
 
+    def renders(self, due: DueDelivery) -> bool:
+        """Return whether a body of this subscription is made by a template that was handed in."""
+        subscription = due.subscription
+        return (
+            on_shelf(self._shelf, subscription.account, subscription.channel, subscription.template)
+            is not None
+        )
+
     def begun(self, bell: asyncio.Event) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield what is to be done for those that could not be claimed yet; `bell` is rung when they can."""
         asked, self._asked = self._asked, []

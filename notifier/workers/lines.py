@@ -5,7 +5,7 @@ attempt, so that nothing but an attempt in flight can ever be made twice.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 from notifier.clock import Clock
 from notifier.domain.alert.telling import is_mere_edit
 from notifier.domain.delivery import Delivery, DeliveryId
+from notifier.domain.digest import MOST_FOLDED
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.storage.records import DueDelivery, Lanes
 from notifier.workers.pace import Pace, Rate
@@ -84,11 +85,12 @@ class Line:
     sending: int = 0
     outstanding: int = 0
     is_offered: bool = False
+    folds: bool = False
 
     @property
     def length(self) -> int:
         """How much is claimed ahead: little for a dead target, or a few of them fill what all may claim."""
-        return min(self.longest, self.width * _AHEAD_OF_EACH)
+        return self.longest if self.folds else min(self.longest, self.width * _AHEAD_OF_EACH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,12 @@ class Rest:
 class Lines:
     """Every line, and how much more may be claimed."""
 
-    def __init__(self, limits: DeliveryLimits, clock: Clock) -> None:
+    def __init__(
+        self, limits: DeliveryLimits, clock: Clock, *, folding: Collection[str] = frozenset()
+    ) -> None:
         self._limits = limits
         self._senders, self._line_length = limits.senders, limits.line_length
+        self._folding = folding
         self._clock = clock
         self._longest = timedelta(seconds=limits.longest_attempt_s)
         self._lines: dict[SubscriptionId, Line] = {}
@@ -155,6 +160,18 @@ class Lines:
                 self._offer(line)
                 return claimed
         return None
+
+    def beside(self, claimed: Claimed) -> tuple[Claimed, ...]:
+        """Return what waits in the line that this one was taken from."""
+        return tuple(self._lines[claimed.due.subscription.id].waiting)
+
+    def take_along(self, others: Sequence[Claimed]) -> None:
+        """Take out of their line those that go in one message with the one that was taken."""
+        waiting = self._lines[others[0].due.subscription.id].waiting
+        taken = {each.delivery.id for each in others}
+        left = [each for each in waiting if each.delivery.id not in taken]
+        waiting.clear()
+        waiting.extend(left)
 
     def rested(self, line: Line) -> None:
         """Let a line go on that has waited for its turn."""
@@ -223,7 +240,8 @@ class Lines:
     def room(self) -> int:
         """Return how many may be claimed: what lines that are not busy have room for, or one empty line's worth."""
         left = [line.length - line.outstanding for line in self._lines.values() if not self._is_busy(line)]
-        return min(max(sum(left), self._line_length), self._left)
+        one_line = max(self._line_length, MOST_FOLDED if self._folding else 0)
+        return min(max(sum(left), one_line), self._left)
 
     def strangers(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
         """Leave out what is in our hands: its lease ran out while the database took no outcome."""
@@ -268,7 +286,10 @@ class Lines:
 
     def _new_line(self, subscription: Subscription) -> Line:
         """Return an empty line: of a slow one no longer than what goes in a minute, or it is never free."""
+        width = self._widths.get(subscription.id, 1)
+        if subscription.channel in self._folding:
+            return Line(MOST_FOLDED, width, folds=True)
         longest, rate = self._line_length, self._rate(subscription)
         if rate is not None:
             longest = min(longest, max(1, int(rate.per_s * _RATED_AHEAD_S)))
-        return Line(longest, self._widths.get(subscription.id, 1))
+        return Line(longest, width)

@@ -21,7 +21,7 @@ from notifier.domain.health import (
     target_id,
 )
 from notifier.domain.snapshot import Subject
-from notifier.domain.subscription import SubscriptionId, SubscriptionState
+from notifier.domain.subscription import DisabledBy, SubscriptionId, SubscriptionState
 from notifier.errors import NotFound
 from notifier.logs import get_logger
 from notifier.storage.contract import Transaction
@@ -215,7 +215,9 @@ class Receivers:
             if subscription.state is SubscriptionState.DISABLED:
                 return
             await tx.amend_subscription(
-                replace(subscription, state=SubscriptionState.DISABLED), None, now=now
+                replace(subscription, state=SubscriptionState.DISABLED, disabled_by=DisabledBy.FAILURES),
+                None,
+                now=now,
             )
         if news is not None:
             await self._tell(tx, due, news, outcome, now)

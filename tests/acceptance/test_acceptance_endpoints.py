@@ -11,6 +11,8 @@ async def test_a_mail_server_out_of_reach_keeps_the_mail_owed_and_delays_no_call
     home.more = """
 [subscriptions.people]
 channel = "email"
+digest_s = 0
+rate_per_s = 100
 target = "people@shop.example"
 events = ["order.*"]
 schedule = [60, 60]

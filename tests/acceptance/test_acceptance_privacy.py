@@ -18,6 +18,8 @@ target = "C0SHOP"
 events = ["*", "source.*", "watch.*"]
 [subscriptions.people]
 channel = "email"
+digest_s = 0
+rate_per_s = 100
 target = "people@shop.example"
 events = ["*", "source.*", "watch.*"]
 """

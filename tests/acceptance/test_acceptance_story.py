@@ -11,6 +11,8 @@ target = "C0SHOP"
 events = ["order.*"]
 [subscriptions.people]
 channel = "email"
+digest_s = 0
+rate_per_s = 100
 target = "people@shop.example"
 events = ["order.*"]
 """

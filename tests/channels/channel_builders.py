@@ -43,7 +43,8 @@ def a_slack(reach: Reach = OPEN, timeout_s: float = 5, api_url: str | None = Non
 def an_email(port: int, timeout_s: float = 5, **given: Any) -> EmailChannel:
     told = {"host": "127.0.0.1", "port": port, "from": SENDER, "security": "none", "timeout_s": timeout_s}
     context = {"MAIL_PASSWORD": "mail-password"}
-    return EmailChannel(TEMPLATES, config=Email.model_validate(told | given, context=context))
+    links = {name: given.pop(name) for name in ("public_url", "link_key") if name in given}
+    return EmailChannel(TEMPLATES, config=Email.model_validate(told | given, context=context), **links)
 
 
 def a_parcel(target: str, body: bytes, **given: Any) -> Parcel:

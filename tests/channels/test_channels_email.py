@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 import pytest
 from aiosmtpd.smtp import AuthResult
-from channel_builders import TEMPLATES, a_document, a_parcel, an_email
+from channel_builders import PUBLIC, TEMPLATES, a_document, a_parcel, an_email
 from channel_sinks import MailSink
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from notifier.channels.email.channel import EmailChannel
 from notifier.channels.email.message import mail_of
 from notifier.config.told import Email
 from notifier.domain.delivery import Reason, Verdict
+from notifier.domain.leaving import token_of
 from notifier.errors import ChannelMisconfigured, InvalidValue
 from support.clock import START
 
@@ -97,7 +98,7 @@ def test_a_subject_never_has_a_line_break(subject, order_id):
     head = mail.as_bytes().partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ")
     names = [line.partition(b":")[0] for line in head.split(b"\r\n")]
     assert sorted(names) == sorted(name.encode() for name in mail.keys())  # noqa: SIM118 - a message is no dict
-    assert len(names) == 11
+    assert len(names) == 12
 
 
 def test_a_subject_from_a_template_is_one_short_line():
@@ -187,3 +188,83 @@ def test_a_bare_address_is_accepted_and_shown(target):
 def test_without_a_server_the_channel_is_closed():
     with pytest.raises(ChannelMisconfigured, match="host and from"):
         EmailChannel(TEMPLATES, config=Email()).check_target(JANE)
+
+
+async def test_mails_of_one_incident_hang_together_under_one_subject(mail_sink):
+    for place, event_type in enumerate(("incident.opened", "incident.acknowledged", "incident.resolved")):
+        await send(mail_sink, event_type, given={"event_id": f"evt_{place}", "order_id": None})
+    roots = {(mail["References"], mail["In-Reply-To"]) for mail in mail_sink.mails}
+    assert len(roots) == 1
+    assert {str(mail["Subject"]) for mail in mail_sink.mails} == {
+        "[not live] [notifier] HDFC via RAZORPAY – payment failures #42"  # noqa: RUF001
+    }
+    assert len({mail["Message-ID"] for mail in mail_sink.mails}) == 3
+    order = (await send(mail_sink), mail_sink.mails[-1])[1]
+    assert order["References"] not in {root for root, _ in roots}
+
+
+@pytest.mark.parametrize("event_type", ["incident.opened", "incident.acknowledged", "incident.updated"])
+async def test_the_first_hundred_characters_of_an_incident_tell_the_whole_story(mail_sink, event_type):
+    await send(mail_sink, event_type, given={"order_id": None})
+    [mail] = mail_sink.mails
+    parts = told(mail)
+    preheader = parts["html"].partition('overflow:hidden;">')[2].partition("</div>")[0]
+    start = (
+        "👀 Acknowledged by U02ABCDEF" if event_type.endswith("acknowledged") else "failing (normal 12 %), "
+    )
+    assert start in parts["text"].strip()[:100]
+    assert start in preheader[:100]
+    words = ("RAZORPAY", " % failing", "normal 12 %", "Not affected", "Try first", "JP1636474794", "Share")
+    assert [word for word in words if word not in parts["html"]] == []
+    assert len(mail_sink.raw[0]) < 100_000
+    assert "http" not in parts["text"]
+
+
+async def test_an_incident_in_a_mail_links_where_there_is_an_address(mail_sink):
+    await send(mail_sink, "incident.opened", given={"order_id": None}, public_url=PUBLIC)
+    text = told(mail_sink.mails[0])["text"]
+    assert f"{PUBLIC}/orders/JP1636474794" in text
+    assert f"Open: {PUBLIC}/incidents/" in text
+
+
+async def test_what_a_bank_wrote_is_text_in_a_mail_too():
+    document = a_document("incident.opened")
+    document["data"]["incident"]["codes"][0]["code"] = "<script>\u202e"
+    html = msgspec.json.decode(an_email(25).render(document, None))["html"]
+    assert "&lt;script&gt;" in html
+    assert "\u202e" not in html
+
+
+async def test_one_click_leaves_a_list_that_has_a_name(mail_sink):
+    await send(mail_sink, public_url=PUBLIC, link_key=b"k")
+    [mail] = mail_sink.mails
+    assert mail["List-Id"] == "<sandbox.notifier.shop.test>"
+    assert mail["List-Unsubscribe"] == f"<{PUBLIC}/v1/unsubscribe/{token_of(b'k', 'sub_1')}>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"link_key": b"k"}, {"link_key": b"k", "public_url": "http://10.0.0.1"}]
+)
+async def test_without_an_address_by_https_there_is_nothing_to_click(mail_sink, given):
+    await send(mail_sink, **given)
+    assert mail_sink.mails[0]["List-Unsubscribe"] is None
+    assert mail_sink.mails[0]["List-Unsubscribe-Post"] is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ("550 5.1.1 no such user", Verdict.GONE),
+        ("556 5.1.10 takes no mail", Verdict.GONE),
+        ("550 5.1.8 bad sender", Verdict.REFUSED),
+        ("550 5.7.1 not allowed", Verdict.REFUSED),
+        ("550 no 5.1.1 here", Verdict.REFUSED),
+        ("450 5.1.1 greylisted", Verdict.RETRY),
+        ("452 4.2.2 mailbox full", Verdict.RETRY),
+    ],
+)
+async def test_an_address_that_is_none_ends_its_subscription_like_a_410(mail_sink, reply, verdict):
+    mail_sink.rcpt_reply = reply
+    outcome = await send(mail_sink)
+    assert (outcome.verdict, outcome.reason) == (verdict, Reason.RECIPIENT_REFUSED)

@@ -37,6 +37,9 @@ def drawn():
     for caption, event_type in (("One order", "order.charged"), ("A refund that failed", "refund.failure"),
                                 ("News of the notifier itself", "subscription.failing")):  # fmt: skip
         shown.append((caption, msgspec.json.decode(channel.render(a_document(event_type), None)), []))
+    orders = (("order.charged", "JP1636474794"), ("refund.failure", "JP1636474801"), ("order.charged", "OW7"))
+    bodies = [channel.render(a_document(kind, order_id=of), None) for kind, of in orders]
+    shown.append(("Many orders at once", msgspec.json.decode(channel.fold(bodies)), []))
     return page(shown)
 
 

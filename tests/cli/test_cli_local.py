@@ -51,7 +51,7 @@ async def test_a_mail_is_shown_with_subject_and_both_bodies(cli):
     assert out.startswith("Subject: ")
     assert "<html" in out
     body = (await cli("render", "email/default", "--json")).json["body"]
-    assert set(msgspec.json.decode(body)) == {"subject", "text", "html"}
+    assert set(msgspec.json.decode(body)) == {"subject", "text", "html", "entry"}
 
 
 @pytest.mark.parametrize("name", ["slack", "slack/default.json.j2", "slack/default.j2"])

@@ -139,8 +139,8 @@ def _arm(birth: Birth, clock: StepClock) -> None:
     async def opened(*args, **named):
         return DyingStorage(await open_storage(*args, **named), points)
 
-    def dying(*args):
-        open_ones = all_channels(*args).items()
+    def dying(*args, **named):
+        open_ones = all_channels(*args, **named).items()
         return {name: DyingChannel(channel, points, birth.life) for name, channel in open_ones}
 
     def upgraded(connection, *args):

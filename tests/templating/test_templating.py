@@ -61,7 +61,7 @@ def test_names_are_those_of_both_directories(write):
     write("email/short.body.html.j2", "")
     templates = write("webhook/lean.json.j2", "")
     assert set(templates.names("webhook")) >= {"default", "lean", "order.charged"}
-    assert set(templates.names("email")) == {"default", "short"}
+    assert set(templates.names("email")) == {"default", "digest", "incident", "short"}
     assert templates.names("pigeon") == ()
 
 

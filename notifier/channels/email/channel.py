@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from email.message import EmailMessage
 from typing import Any
@@ -15,8 +15,10 @@ from notifier.channels.context import context_of
 from notifier.channels.contract import Parcel
 from notifier.channels.email.answer import outcome_of
 from notifier.channels.email.message import domain_of, mail_of
+from notifier.channels.folded import TEMPLATE, context_of_fold, entries_in, entry_of
 from notifier.config.told import Email
 from notifier.domain.delivery import Outcome, Reason, Verdict
+from notifier.domain.leaving import token_of
 from notifier.domain.snapshot import Subject
 from notifier.errors import ChannelMisconfigured, InvalidValue
 from notifier.logs import get_logger
@@ -34,16 +36,24 @@ _ADDRESS = re.compile(
 
 
 class EmailChannel:
-    """Sends one mail an event, in text and HTML, threaded by order."""
+    """Sends one mail an event, in text and HTML, threaded by order or incident."""
 
     name = "email"
     signs = False
     converses_about: frozenset[Subject] = frozenset()
 
     def __init__(
-        self, templates: Templates, *, config: Email, tls_context: ssl.SSLContext | None = None
+        self,
+        templates: Templates,
+        *,
+        config: Email,
+        tls_context: ssl.SSLContext | None = None,
+        public_url: str = "",
+        link_key: bytes = b"",
     ) -> None:
         self._templates = templates
+        self._public_url = public_url
+        self._link_key = link_key
         self._config = config
         self._tls_context = tls_context
 
@@ -57,7 +67,7 @@ class EmailChannel:
         return target
 
     def render(self, document: Mapping[str, Any], template: str | None) -> bytes:
-        context = context_of(document)
+        context = context_of(document, public_url=self._public_url)
 
         def part(name: str) -> str:
             return self._templates.render(
@@ -66,7 +76,24 @@ class EmailChannel:
 
         subject = header(part("subject.txt"))[:_LONGEST_SUBJECT]
         mail = {"subject": subject, "text": part("body.txt"), "html": part("body.html")}
+        if incident := context["incident"]:
+            return msgspec.json.encode(mail | {"thread": f"incident {incident['id']}"})
+        if context["data"]["order_id"] is not None:
+            return msgspec.json.encode(mail | {"entry": entry_of(context, public_url=self._public_url)})
         return msgspec.json.encode(mail)
+
+    def fold(self, bodies: Sequence[bytes]) -> bytes:
+        context = context_of_fold(entries_in(bodies))
+
+        def part(name: str) -> str:
+            return self._templates.render(
+                self.name, TEMPLATE, event_type=TEMPLATE, part=name, context=context
+            )
+
+        subjects = {msgspec.json.decode(body)["subject"] for body in bodies}
+        subject = subjects.pop() if len(subjects) == 1 else header(part("subject.txt"))[:_LONGEST_SUBJECT]
+        folded = {"subject": subject, "text": part("body.txt"), "html": part("body.html")}
+        return msgspec.json.encode(folded)
 
     async def send(self, parcel: Parcel) -> Outcome:
         target = parcel.address.target.reveal()
@@ -77,7 +104,13 @@ class EmailChannel:
         except InvalidValue:
             return Outcome(verdict=Verdict.REFUSED, reason=Reason.TARGET_FORBIDDEN)
         sender = str(self._config.sender)
-        mail = mail_of(parcel, msgspec.json.decode(parcel.body), sender=sender, recipient=target)
+        mail = mail_of(
+            parcel,
+            msgspec.json.decode(parcel.body),
+            sender=sender,
+            recipient=target,
+            leave_url=self._leave_url(parcel.subscription_id),
+        )
         client = self._client(domain_of(sender))
         try:
             return await self._exchange(client, mail)
@@ -100,6 +133,12 @@ class EmailChannel:
         with suppress(aiosmtplib.SMTPException, OSError):  # the mail is taken; a lost goodbye changes nothing
             await client.quit(timeout=_GOODBYE_S)
         return Outcome(verdict=Verdict.ACCEPTED, reason=Reason.ACCEPTED)
+
+    def _leave_url(self, subscription_id: str) -> str:
+        """Return where one click unsubscribes; mail programs call nothing but https (RFC 8058)."""
+        if not self._link_key or not self._public_url.startswith("https:"):
+            return ""
+        return f"{self._public_url.rstrip('/')}/v1/unsubscribe/{token_of(self._link_key, subscription_id)}"
 
     def _client(self, local_hostname: str) -> aiosmtplib.SMTP:
         config = self._config

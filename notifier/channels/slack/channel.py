@@ -5,7 +5,7 @@ session. Its models check our blocks.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from yarl import URL
 from notifier.channels.context import context_of
 from notifier.channels.contract import Parcel
 from notifier.channels.egress import Egress
+from notifier.channels.folded import TEMPLATE, context_of_fold, entries_in, entry_of
 from notifier.channels.slack.calls import JSON_HEADERS, Calls
 from notifier.channels.slack.limits import MOST_TEXT, cut, fitted
 from notifier.channels.slack.living import News, tell
@@ -69,17 +70,13 @@ class SlackChannel:
         return f"{URL(target).origin()}/***" if _is_url(target) else target
 
     def render(self, document: Mapping[str, Any], template: str | None) -> bytes:
-        """Return the message as JSON; one of an incident has a member `news` besides, which is not for Slack."""
+        """Return the message as JSON, with what is not for Slack: `news` of an incident, `entry` of an order."""
         context = context_of(document, public_url=self._public_url)
         context["has_buttons"] = self._config.signing_secret is not None
         text = self._templates.render(
             self.name, template, event_type=document["type"], part="json", context=context
         )
-        try:
-            message = fitted(msgspec.json.decode(text))
-        except ValueError as error:
-            name = f"{self.name}/{template or 'default'}.json.j2"
-            raise TemplateError(f"{name} makes no message of {document['type']}: {error}") from None
+        message = self._message(text, template or "default")
         reply = message.pop("reply", None)
         if words := context["incident"]:
             told = reply if isinstance(reply, str) else slack(words["reply"])
@@ -88,11 +85,25 @@ class SlackChannel:
                 reply=cut(told, MOST_TEXT) if words["reply"] else "",
                 wakes=words["wakes"],
             )
+        elif context["data"]["order_id"] is not None:
+            message["entry"] = entry_of(context, public_url=self._public_url)
         return msgspec.json.encode(message)
+
+    def fold(self, bodies: Sequence[bytes]) -> bytes:
+        context = context_of_fold(entries_in(bodies))
+        text = self._templates.render(self.name, TEMPLATE, event_type=TEMPLATE, part="json", context=context)
+        return msgspec.json.encode(self._message(text, TEMPLATE))
+
+    def _message(self, text: str, template: str) -> dict[str, Any]:
+        try:
+            return fitted(msgspec.json.decode(text))
+        except ValueError as error:
+            raise TemplateError(f"{self.name}/{template}.json.j2 makes no message: {error}") from None
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Make one attempt; when Slack dislikes the layout, plainer ones go at once."""
         message = msgspec.json.decode(parcel.body)
+        message.pop("entry", None)
         news = message.pop("news", None)
         calls = Calls(self._egress, self._clock, parcel, config=self._config, timeout_s=self._timeout_s)
         target = parcel.address.target.reveal()

@@ -6,7 +6,7 @@ from notifier.domain.alert.report import Reason
 from notifier.domain.event import Event
 from notifier.domain.subscription import Mode, Subscription
 
-SLACK = "slack"
+SLACK, _EMAIL = "slack", "email"
 _FIRST_LANE = 2**61
 """Far above the numbers of watches, whose orders have the other lanes."""
 
@@ -30,5 +30,5 @@ def may_collapse(event: Event, listener: Subscription) -> bool:
 
 
 def may_be_edited(listener: Subscription) -> bool:
-    """Return whether what was said can be edited: a Slack webhook's messages cannot, a bot's can."""
-    return listener.channel != SLACK or ":" not in listener.target
+    """Return whether newer figures are worth telling: mails and what a Slack webhook said cannot be edited."""
+    return listener.channel != _EMAIL and (listener.channel != SLACK or ":" not in listener.target)

@@ -100,7 +100,9 @@ _lapses = (
     .scalar_subquery()
 )
 _expires = type_coerce(deliveries.c.expires_at, Whole)
-_hint = case((or_(_ordering == Ordering.STRICT, _lapses > _expires), _expires), else_=_lapses)
+_own_due = type_coerce(deliveries.c.due_at, Whole)  # later than now where news are gathered
+_by_age = case((_own_due > _lapses, _own_due), else_=_lapses)
+_hint = case((or_(_ordering == Ordering.STRICT, _lapses > _expires), _expires), else_=_by_age)
 # `OWED` besides the state itself: without it SQLite does not see that the index of lanes will do.
 _free = and_(OWED, deliveries.c.state == DeliveryState.PENDING, deliveries.c.lease_until.is_(None))
 _WAIT = (

@@ -95,10 +95,22 @@ def _with_all(picked: Select[Any]) -> Select[Any]:
     return in_one_row(select(*columns, lane.HAS_AHEAD.label("has_ahead")).where(deliveries.c.seq.in_(picked)))
 
 
+def _behind_these() -> Select[Any]:
+    head = deliveries.alias("head")
+    is_behind = and_(
+        head.c.subscription_id == deliveries.c.subscription_id,
+        head.c.watch_id == deliveries.c.watch_id,
+        head.c.seq < deliveries.c.seq,
+    )
+    picked = select(deliveries.c.seq).join(head, is_behind).where(head.c.id.in_(any_of("ids")), lane.PENDING)
+    return picked.order_by(deliveries.c.seq).limit(bindparam("limit", type_=Whole))
+
+
 _MOST_FREE = 1000  # subscriptions in one claim
 _HEADS = _heads()
 _DUE = _with_all(_LONGEST_DUE)
 _DUE_OF_FREE = _with_all(_longest_due_of_each())
+_BEHIND = _with_all(_behind_these())
 _NEXT = select(func.min(deliveries.c.due_at)).where(lane.PENDING)
 _LISTENERS = select(subscriptions.c.id, subscriptions.c.document, subscriptions.c.secrets).where(
     subscriptions.c.id.in_(any_of("ids"))
@@ -193,6 +205,19 @@ class Owing(Rows):
         rows = _first_of_each_lane(sorted(_read_due(text), key=_longest_due))
         return await self._with_all(rows) if rows else []
 
+    async def following(self, ids: Collection[DeliveryId], *, limit: int) -> list[DueDelivery]:
+        text = await self._connection.scalar(_BEHIND, {"ids": as_parameter(list(ids)), "limit": limit})
+        taken: set[tuple[str, int | None]] = set()
+        free = []
+        for row in sorted(_read_due(text), key=_place_in_line):
+            # Behind one that is taken, or that a crash left taken, nothing of its lane may go.
+            place = row.subscription_id, row.watch_id
+            if row.lease_until is not None:
+                taken.add(place)
+            elif place not in taken:
+                free.append(row)
+        return await self._with_all(free) if free else []
+
     async def _with_all(self, rows: Sequence[_DueRow]) -> list[DueDelivery]:
         """Add what an attempt needs besides its row; what several rows share is read once."""
         crowded = [row.seq for row in rows if row.has_ahead]
@@ -274,6 +299,10 @@ def _due(
 
 def _longest_due(row: _DueRow) -> tuple[int, int]:
     return row.due_at, row.seq
+
+
+def _place_in_line(row: _DueRow) -> int:
+    return row.seq
 
 
 def _first_of_each_lane(rows: Iterable[_DueRow]) -> list[_DueRow]:
