@@ -300,7 +300,8 @@ class Deliverer:
             if result[3] is not None and self._receivers.attempted(claimed.due, result[3], self._clock):
                 self._bell.set()
             self._recorder.add(result)
-        self._lines.sent(claimed, was_accepted=results[0][2].state in _WENT_WELL)
+        if self._lines.sent(claimed, was_accepted=results[0][2].state in _WENT_WELL):
+            self._bell.set()
 
     def _present_edition(self) -> int:
         if self._edits.is_set():

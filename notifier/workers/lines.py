@@ -184,16 +184,21 @@ class Lines:
         if pace is not None:
             pace.wait_s()
 
-    def sent(self, claimed: Claimed, *, was_accepted: bool | None = None) -> None:
-        """Let the next of its line go: more at once after one that was accepted, one by one after a failure."""
+    def sent(self, claimed: Claimed, *, was_accepted: bool | None = None) -> bool:
+        """Let the next of its line go: more at once after one that was accepted, one by one after a failure.
+
+        Returns: whether the line, now wider, has room for a claim that it had not.
+        """
         key = claimed.due.subscription.id
         line = self._lines[key]
+        was_busy = self._is_busy(line)
         line.sending -= 1
         if was_accepted is not None:
             width = min(line.width * 2, self._senders) if was_accepted else 1
             if width != line.width:
                 line.width = self._widths[key] = width
         self._offer(line)
+        return was_busy and not self._is_busy(line)
 
     @property
     def offered(self) -> int:

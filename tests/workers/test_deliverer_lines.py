@@ -177,3 +177,13 @@ async def test_what_is_in_our_hands_is_not_taken_up_again_when_its_lease_runs_ou
     assert under_way == 1
     (view,) = await _deliveries(house)
     assert (view.delivery.state, view.delivery.attempts) == (DeliveryState.DELIVERED, 1)
+
+
+async def test_a_line_that_grows_wider_is_filled_at_once(house):
+    """What a narrow line had no room for once lay until the next bell rang, for up to half a minute."""
+    await house.subscribe("order.*")
+    for number in range(15):
+        await _seen(house, f"OW{number}", "CHARGED")
+    async with house.running(house.deliverer()):
+        await house.pass_time(1, step=0.1)
+        assert len(house.channel.parcels) == 15
