@@ -107,10 +107,10 @@ def test_the_receiver_of_the_readme_takes_what_we_sign_and_drops_repeats():
 def test_the_configuration_of_the_readme_is_one_the_daemon_takes(tmp_path):
     from notifier.config.load import load
 
-    (snippet,) = blocks("README.md", "toml")
     file = tmp_path / "config.toml"
-    file.write_text(snippet)
+    file.write_text("\n".join(blocks("README.md", "toml")))
 
     config = load(file, {"JUSPAY_API_KEY": "key"})
 
     assert config.accounts["default"].merchant_id == "acme"
+    assert [*config.alerts] == ["authorization-failures"]
