@@ -14,6 +14,7 @@ from notifier.domain.alert.incident import (
     Condition,
     Incident,
     advance,
+    incident_id,
     is_related,
     is_within_budget,
     may_return,
@@ -42,7 +43,8 @@ def moves(
     for cause in causes:
         draft, family = draft_of_cause(alert, ledger, cause, minute), _family(cause)
         mine = [each for each in incidents.values() if each.rule_id == alert.id and each.family == family]
-        known = _the_same(mine, cause.place, minute.ended_at)
+        own_id = incident_id(alert.account, alert.id, family, cause.place, minute.ended_at)
+        known = _the_same(mine, cause.place, minute.ended_at) or incidents.get(own_id)
         if known is not None and known.id in moved:
             continue  # A part of what was told as one trouble: one cause, one message.
         if known is None:

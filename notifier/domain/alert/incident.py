@@ -225,6 +225,7 @@ def _returned(incident: Incident, draft: IncidentReport, now: datetime) -> tuple
         acknowledged_at=None,
         acknowledged_by=None,
         resolved_at=None,
+        cause=draft.cause,
         later_paid=0,
         reopened=incident.report.reopened + 1,
     )

@@ -1,0 +1,48 @@
+"""What happens to alerts while incidents are open, and to incidents while time does odd things."""
+
+import pytest
+
+from notifier.domain.alert.alert import AlertId
+from notifier.domain.alert.rule import Plain
+from support.traffic import Traffic, an_alert, kept, told
+
+OPENED, RESOLVED = ("incident.opened", "opened"), ("incident.resolved", "resolved")
+PLAIN = Plain(window=5, rate=0.4, least=20)
+
+
+@pytest.fixture
+async def traffic(house):
+    """A quiet while, and one alert on its own threshold: sure to fire within a minute or two."""
+    traffic = Traffic(house)
+    await house.clock.advance(2700)  # to the full hour
+    async with house.storage.writing() as tx:
+        await tx.save_alert(an_alert(tiers=frozenset(), plain=PLAIN))
+    await traffic.past(90)
+    return traffic
+
+
+def of_gateway(gateway, **members):
+    given = {"id": AlertId(f"alr_{gateway}"), "name": gateway, "tiers": frozenset(), "plain": PLAIN}
+    return an_alert(**(given | {"where": {"gateway": frozenset({gateway})}} | members))
+
+
+async def test_a_cause_that_comes_back_after_it_had_grown_is_the_same_incident_with_its_number(
+    house, traffic
+):
+    """Its id is of where it began; what it has grown to is not."""
+    alerter = traffic.alerter()
+    traffic.rates["RAZORPAY"] = 0.9
+    await traffic.lived(alerter, 5)
+    traffic.rates = dict.fromkeys(traffic.rates, 0.9)
+    await traffic.lived(alerter, 6)
+    assert (await kept(house))[0].report.cause == ()
+    traffic.rates = dict.fromkeys(traffic.rates, 0.1)
+    await traffic.lived(alerter, 22)
+    ended, other = await kept(house)
+    assert ended.is_over and other.is_over
+    traffic.rates["RAZORPAY"] = 0.9
+    await traffic.lived(alerter, 5)
+    back, _ = await kept(house)
+    assert (back.id, back.report.number, back.report.reopened) == (ended.id, 1, 1)
+    assert back.report.cause == (("gateway", "RAZORPAY"),)
+    assert (await told(house)).count(OPENED) == 2
