@@ -133,8 +133,9 @@ async def _sum_up(case: Case, routes: tuple[str, ...]) -> None:
         None,
     )
     if draft is not None and known is None:
+        family = " ".join((SUMMARY, *routes))  # Its id is made of this: each set of routes has its own.
         opened = opening(
-            draft, account=case.account, rule_id=SUMMARY, family=SUMMARY, routes=routes, now=case.at
+            draft, account=case.account, rule_id=SUMMARY, family=family, routes=routes, now=case.at
         )
         await case.keep(opened, Reason.OPENED)
     elif draft is not None and known is not None:

@@ -46,3 +46,20 @@ async def test_a_cause_that_comes_back_after_it_had_grown_is_the_same_incident_w
     assert (back.id, back.report.number, back.report.reopened) == (ended.id, 1, 1)
     assert back.report.cause == (("gateway", "RAZORPAY"),)
     assert (await told(house)).count(OPENED) == 2
+
+
+async def test_each_set_of_routes_has_a_summary_of_its_own(house, traffic):
+    async with house.storage.writing() as tx:
+        await tx.remove_alert("shop", AlertId("alr_1"))
+        for gateway, routes in (("RAZORPAY", ("one",)), ("PAYU", ("other",))):
+            await tx.save_alert(of_gateway(gateway, page_budget=0, routes=routes))
+    alerter = traffic.alerter()
+    await traffic.lived(alerter, 2)
+    traffic.rates |= {"RAZORPAY": 0.8, "PAYU": 0.8}
+    await traffic.lived(alerter, 6)
+    summaries = [each for each in await kept(house) if each.rule_id == "summary"]
+    assert {each.routes for each in summaries} == {("one",), ("other",)}
+    traffic.rates = dict.fromkeys(traffic.rates, 0.1)
+    await traffic.lived(alerter, 20)
+    tellings = await told(house)
+    assert (tellings.count(OPENED), tellings.count(RESOLVED)) == (2, 2)
