@@ -67,9 +67,10 @@ class Alerter:
         now = self.clock.now()
         async with self.storage.reading() as tx:
             due = await tx.next_look_at(account, after=EPOCH)
-            alerts = [each for each in await all_alerts(tx, account) if each.state is AlertState.ACTIVE]
+            alerts = await _judged_alerts(tx, account)
         if not alerts:
             self._books.pop(account, None)
+            await self._close(account)
             return 0.0
         lag_s = max(0.0, (now - due).total_seconds()) if due is not None else 0.0
         complete = minute_of(min(now, due or now)) - 1
@@ -87,6 +88,14 @@ class Alerter:
             self._books.pop(account, None)  # What was counted may be ahead of what is written.
             raise
         return (now - start_of(books.judged + 1)).total_seconds()
+
+    async def _close(self, account: str) -> None:
+        """End summaries of what was open when the last alert went."""
+        async with self.storage.reading() as tx:
+            if not await tx.open_incidents(account):
+                return
+        async with self.storage.writing() as tx:
+            await casework.finish(await self._case(tx, account, at=self.clock.now(), lag_s=0.0), ())
 
     async def _write_down(self, opened: Sequence[Book]) -> None:
         """Keep where new books begin, or a restart before their first minute would begin later."""
@@ -157,6 +166,10 @@ def _suspects(verdict: Verdict) -> list[Place]:
         return [cause.place for cause in verdict.causes]
     found = verdict.attention
     return [place for place in found if not any(is_within(each, place) for each in found if each != place)]
+
+
+async def _judged_alerts(tx: Transaction, account: str) -> list[Alert]:
+    return [each for each in await all_alerts(tx, account) if each.state is AlertState.ACTIVE]
 
 
 async def all_alerts(tx: Transaction, account: str) -> list[Alert]:

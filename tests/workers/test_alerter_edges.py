@@ -4,6 +4,7 @@ import pytest
 
 from notifier.domain.alert.alert import AlertId
 from notifier.domain.alert.rule import Plain
+from notifier.storage.alarming import end_all
 from support.traffic import Traffic, an_alert, kept, told
 
 OPENED, RESOLVED = ("incident.opened", "opened"), ("incident.resolved", "resolved")
@@ -39,7 +40,8 @@ async def test_a_cause_that_comes_back_after_it_had_grown_is_the_same_incident_w
     traffic.rates = dict.fromkeys(traffic.rates, 0.1)
     await traffic.lived(alerter, 22)
     ended, other = await kept(house)
-    assert ended.is_over and other.is_over
+    assert ended.is_over
+    assert other.is_over
     traffic.rates["RAZORPAY"] = 0.9
     await traffic.lived(alerter, 5)
     back, _ = await kept(house)
@@ -63,3 +65,21 @@ async def test_each_set_of_routes_has_a_summary_of_its_own(house, traffic):
     await traffic.lived(alerter, 20)
     tellings = await told(house)
     assert (tellings.count(OPENED), tellings.count(RESOLVED)) == (2, 2)
+
+
+async def test_a_summary_ends_though_the_last_alert_is_gone(house, traffic):
+    async with house.storage.writing() as tx:
+        await tx.save_alert(
+            an_alert(where={"gateway": frozenset({"PAYU"})}, plain=PLAIN, tiers=frozenset(), page_budget=0)
+        )
+    alerter = traffic.alerter()
+    await traffic.lived(alerter, 2)
+    traffic.rates["PAYU"] = 0.8
+    await traffic.lived(alerter, 5)
+    async with house.storage.writing() as tx:
+        alert = await tx.alert("shop", AlertId("alr_1"))
+        await end_all(tx, alert, telling=house.telling, now=house.clock.now())
+        await tx.remove_alert("shop", alert.id)
+    await traffic.lived(alerter, 2)
+    assert [each.id for each in await kept(house) if not each.is_over] == []
+    assert (await told(house))[-1] == RESOLVED
