@@ -82,7 +82,9 @@ class Alerter:
                 minute = books.next_minute(complete)
                 if minute is None:
                     break
-                await self._judge_minute(account, alerts, minute, lag_s=lag_s)
+                if not await self._judge_minute(account, alerts, minute, lag_s=lag_s):
+                    self._books.pop(account)
+                    return lag_s
             await self._follow_lag(account, lag_s)
         except BaseException:
             self._books.pop(account, None)  # What was counted may be ahead of what is written.
@@ -106,7 +108,8 @@ class Alerter:
 
     async def _judge_minute(
         self, account: str, alerts: Sequence[Alert], minute: int, *, lag_s: float
-    ) -> None:
+    ) -> bool:
+        """Judge a minute; return False, with nothing done, where somebody has changed an alert meanwhile."""
         async with self.storage.reading() as tx:
             at = start_of(minute + 1)
             living = await tx.living_incidents(account, ended_after=at)
@@ -115,6 +118,8 @@ class Alerter:
             for book in self._books[account].behind(minute)
         ]
         async with self.storage.writing() as tx:
+            if await _judged_alerts(tx, account) != alerts:
+                return False
             case = await self._case(tx, account, at=at, lag_s=lag_s)
             for book, verdict in verdicts:
                 await casework.judge(case, book, verdict)
@@ -127,6 +132,7 @@ class Alerter:
         places = {place for _, verdict in verdicts for place in _suspects(verdict)}
         if places:
             await self._attend(account, places)
+        return True
 
     async def _attend(self, account: str, places: Collection[Place]) -> None:
         """Have orders that are open at suspicious places looked at first: proof and all-clear come sooner."""

@@ -83,3 +83,21 @@ async def test_a_summary_ends_though_the_last_alert_is_gone(house, traffic):
     await traffic.lived(alerter, 2)
     assert [each.id for each in await kept(house) if not each.is_over] == []
     assert (await told(house))[-1] == RESOLVED
+
+
+async def test_an_alert_that_goes_while_minutes_are_judged_opens_nothing(house, traffic, monkeypatch):
+    alerter = traffic.alerter()
+    await traffic.lived(alerter, 2)
+    traffic.rates["RAZORPAY"] = 0.9
+    await traffic.flow(4)
+    write_down = alerter._write_down
+
+    async def deleted_meanwhile(opened):
+        await write_down(opened)
+        async with house.storage.writing() as tx:
+            await tx.remove_alert("shop", AlertId("alr_1"))
+
+    monkeypatch.setattr(type(alerter), "_write_down", staticmethod(deleted_meanwhile))
+    await alerter.judge()
+    await alerter.judge()
+    assert await kept(house) == []
