@@ -5,7 +5,7 @@ end. What it has counted is in memory only: after a start, or a transaction that
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from notifier.clock import Clock
@@ -27,6 +27,8 @@ from notifier.workers.schedule import Job
 
 _EVERY_S = 30.0
 _MOST_MINUTES = 240
+_PRESENT_MINUTES = 5
+"""What opens in an older minute than the last so many is told if it lasts until these."""
 _BEHIND_S = 300.0
 _ATTENTION_S = 600.0
 _PAGE = 500
@@ -82,7 +84,8 @@ class Alerter:
                 minute = books.next_minute(complete)
                 if minute is None:
                     break
-                if not await self._judge_minute(account, alerts, minute, lag_s=lag_s):
+                is_past = minute <= complete - _PRESENT_MINUTES
+                if not await self._judge_minute(account, alerts, minute, lag_s=lag_s, is_past=is_past):
                     self._books.pop(account)
                     return lag_s
             await self._follow_lag(account, lag_s)
@@ -107,7 +110,7 @@ class Alerter:
                     await tx.save_alert_learned(book.alert.id, book.learned())
 
     async def _judge_minute(
-        self, account: str, alerts: Sequence[Alert], minute: int, *, lag_s: float
+        self, account: str, alerts: Sequence[Alert], minute: int, *, lag_s: float, is_past: bool
     ) -> bool:
         """Judge a minute; return False, with nothing done, where somebody has changed an alert meanwhile."""
         async with self.storage.reading() as tx:
@@ -120,7 +123,7 @@ class Alerter:
         async with self.storage.writing() as tx:
             if await _judged_alerts(tx, account) != alerts:
                 return False
-            case = await self._case(tx, account, at=at, lag_s=lag_s)
+            case = replace(await self._case(tx, account, at=at, lag_s=lag_s), is_past=is_past)
             for book, verdict in verdicts:
                 await casework.judge(case, book, verdict)
                 await tx.save_alert_learned(book.alert.id, book.learned())

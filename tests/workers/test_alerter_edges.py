@@ -1,8 +1,11 @@
 """What happens to alerts while incidents are open, and to incidents while time does odd things."""
 
+from datetime import timedelta
+
 import pytest
 
 from notifier.domain.alert.alert import AlertId
+from notifier.domain.alert.report import IncidentState
 from notifier.domain.alert.rule import Plain
 from notifier.storage.alarming import end_all
 from support.traffic import Traffic, an_alert, kept, told
@@ -101,3 +104,27 @@ async def test_an_alert_that_goes_while_minutes_are_judged_opens_nothing(house, 
     await alerter.judge()
     await alerter.judge()
     assert await kept(house) == []
+
+
+async def test_what_is_long_over_when_we_catch_up_calls_nobody(house, traffic):
+    alerter = traffic.alerter()
+    await traffic.lived(alerter, 1)
+    traffic.rates["RAZORPAY"] = 0.9
+    await traffic.flow(8)
+    traffic.rates["RAZORPAY"] = 0.1
+    await traffic.flow(60)
+    await traffic.alerter().judge()
+    (incident,) = await kept(house)
+    assert (incident.report.state, incident.pages) == (IncidentState.RESOLVED, 0)
+    assert await told(house) == []
+
+
+async def test_what_still_lasts_when_we_have_caught_up_calls_once(house, traffic):
+    alerter = traffic.alerter()
+    await traffic.lived(alerter, 1)
+    traffic.rates["RAZORPAY"] = 0.9
+    await traffic.flow(68)
+    await traffic.alerter().judge()
+    (incident,) = await kept(house)
+    assert await told(house) == [OPENED]
+    assert house.clock.now() - incident.report.opened_at > timedelta(hours=1)
