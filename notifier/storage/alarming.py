@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from notifier.domain.alert.alert import Alert
-from notifier.domain.alert.incident import Condition, Incident, advance, event_type, told
+from notifier.domain.alert.incident import CALLS, Condition, Incident, advance, event_type, told
 from notifier.domain.alert.report import IncidentState, Reason
 from notifier.domain.alert.silence import Silence
 from notifier.domain.event import Event, Fact, counted_event_id
@@ -14,6 +14,8 @@ from notifier.domain.snapshot import Subject
 from notifier.storage.contract import Transaction
 from notifier.storage.records import Lanes
 from notifier.storage.telling import tell
+
+_NOT_LOST = CALLS - {Reason.UNACKNOWLEDGED}
 
 
 class Telling(Protocol):
@@ -62,6 +64,8 @@ async def keep(
     worth = _worth_telling(incident, reason, silences, now)
     if worth is not None:
         incident = told(incident, worth, now=now)
+    elif reason in _NOT_LOST and incident.told_at is not None:
+        incident = replace(incident, kept_back=reason)
     await tx.save_incident(incident)
     if worth is not None:
         await _tell(tx, incident, worth, was=was, telling=telling, now=now)
@@ -92,7 +96,10 @@ def _worth_telling(
         return reason if is_known else None
     if incident.merged_into is not None or any(each.covers(incident, now) for each in silences):
         return None
-    return reason if is_known else Reason.OPENED
+    if not is_known:
+        return Reason.OPENED
+    is_calling = reason in CALLS or incident.report.state is not IncidentState.OPEN
+    return reason if is_calling else incident.kept_back or reason
 
 
 async def _tell(

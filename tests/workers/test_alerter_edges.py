@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from notifier.domain.alert.alert import AlertId
-from notifier.domain.alert.report import IncidentState
+from notifier.domain.alert.report import IncidentState, Severity
 from notifier.domain.alert.rule import Plain
+from notifier.domain.alert.silence import Silence, SilenceId
 from notifier.storage.alarming import end_all
 from support.traffic import Traffic, an_alert, kept, told
 
@@ -104,6 +105,32 @@ async def test_an_alert_that_goes_while_minutes_are_judged_opens_nothing(house, 
     await alerter.judge()
     await alerter.judge()
     assert await kept(house) == []
+
+
+async def test_what_rose_under_a_silence_calls_when_the_silence_ends(house, traffic):
+    alerter = traffic.alerter()
+    traffic.rates["RAZORPAY"] = 0.5
+    await traffic.lived(alerter, 4)
+    (incident,) = await kept(house)
+    assert (incident.report.severity, incident.pages) == (Severity.P2, 1)
+    async with house.storage.writing() as tx:
+        await tx.add_silence(
+            Silence(
+                id=SilenceId("sil_1"),
+                account="shop",
+                by="asha",
+                created_at=house.clock.now(),
+                until_at=house.clock.now() + timedelta(minutes=8),
+            )
+        )
+    traffic.rates = dict.fromkeys(traffic.rates, 0.9)
+    await traffic.lived(alerter, 6)
+    (risen,) = await kept(house)
+    assert (risen.report.severity, risen.pages) == (Severity.P1, 1)
+    await traffic.lived(alerter, 4)
+    (woken,) = await kept(house)
+    assert woken.pages == 2
+    assert ("incident.updated", "severity_rose") in await told(house)
 
 
 async def test_what_is_long_over_when_we_catch_up_calls_nobody(house, traffic):
