@@ -73,10 +73,13 @@ class Books:
         that were opened now, to be written down before their next minute.
         """
         opened = []
+        present = minute_of(self._clock.now())
         self._books = {
             each.id: book
             for each in alerts
-            if (book := self._books.get(each.id)) is not None and book.ledger.rule == each.rule
+            if (book := self._books.get(each.id)) is not None
+            and book.ledger.rule == each.rule
+            and book.judged <= present  # A clock that was set back would leave it waiting for that long.
         }
         await self._read()
         for alert in alerts:
@@ -115,7 +118,7 @@ class Books:
         return book
 
     async def _reopened(self, tx: Transaction, alert: Alert, judged_through: datetime, state: bytes) -> Book:
-        judged = minute_of(judged_through) - 1
+        judged = min(minute_of(judged_through), minute_of(self._clock.now())) - 1
         book = Book(alert, Ledger(alert.rule, msgspec.json.decode(state)), judged)
         await self._count_past(tx, book, since=judged - MINUTES_KEPT)
         living = await tx.living_incidents(self._account, ended_after=judged_through)

@@ -155,3 +155,14 @@ async def test_what_still_lasts_when_we_have_caught_up_calls_once(house, traffic
     (incident,) = await kept(house)
     assert await told(house) == [OPENED]
     assert house.clock.now() - incident.report.opened_at > timedelta(hours=1)
+
+
+async def test_a_clock_that_is_set_back_by_an_hour_blinds_nobody(house, traffic):
+    alerter = traffic.alerter()
+    await traffic.lived(alerter, 5)
+    house.clock.step(-3600)
+    house.clock.follow()
+    await traffic.lived(alerter, 3)
+    traffic.rates = dict.fromkeys(traffic.rates, 0.9)
+    await traffic.lived(alerter, 8)
+    assert OPENED in await told(house)
