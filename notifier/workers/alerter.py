@@ -69,7 +69,7 @@ class Alerter:
         now = self.clock.now()
         async with self.storage.reading() as tx:
             due = await tx.next_look_at(account, after=EPOCH)
-            alerts = await _judged_alerts(tx, account)
+            alerts = await judged_alerts(tx, account)
         if not alerts:
             self._books.pop(account, None)
             await self._close(account)
@@ -121,7 +121,7 @@ class Alerter:
             for book in self._books[account].behind(minute)
         ]
         async with self.storage.writing() as tx:
-            if await _judged_alerts(tx, account) != alerts:
+            if await judged_alerts(tx, account) != alerts:
                 return False
             case = replace(await self._case(tx, account, at=at, lag_s=lag_s), is_past=is_past)
             for book, verdict in verdicts:
@@ -177,7 +177,8 @@ def _suspects(verdict: Verdict) -> list[Place]:
     return [place for place in found if not any(is_within(each, place) for each in found if each != place)]
 
 
-async def _judged_alerts(tx: Transaction, account: str) -> list[Alert]:
+async def judged_alerts(tx: Transaction, account: str) -> list[Alert]:
+    """Return every alert of an account that is active."""
     return [each for each in await all_alerts(tx, account) if each.state is AlertState.ACTIVE]
 
 

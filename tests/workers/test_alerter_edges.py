@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 
 from notifier.domain.alert.alert import AlertId
+from notifier.domain.alert.outcome import Family
 from notifier.domain.alert.report import IncidentState, Severity
 from notifier.domain.alert.rule import Plain
 from notifier.domain.alert.silence import Silence, SilenceId
+from notifier.domain.snapshot import Subject
 from notifier.storage.alarming import end_all
+from notifier.workers.cadence import Cadence
 from support.traffic import Traffic, an_alert, kept, told
 
 OPENED, RESOLVED = ("incident.opened", "opened"), ("incident.resolved", "resolved")
@@ -73,9 +76,7 @@ async def test_each_set_of_routes_has_a_summary_of_its_own(house, traffic):
 
 async def test_a_summary_ends_though_the_last_alert_is_gone(house, traffic):
     async with house.storage.writing() as tx:
-        await tx.save_alert(
-            an_alert(where={"gateway": frozenset({"PAYU"})}, plain=PLAIN, tiers=frozenset(), page_budget=0)
-        )
+        await tx.save_alert(of_gateway("PAYU", id=AlertId("alr_1"), page_budget=0))
     alerter = traffic.alerter()
     await traffic.lived(alerter, 2)
     traffic.rates["PAYU"] = 0.8
@@ -166,3 +167,13 @@ async def test_a_clock_that_is_set_back_by_an_hour_blinds_nobody(house, traffic)
     traffic.rates = dict.fromkeys(traffic.rates, 0.9)
     await traffic.lived(alerter, 8)
     assert OPENED in await told(house)
+
+
+async def test_what_an_alert_judges_is_looked_at_though_nobody_subscribes_to_it(house):
+    await house.subscribe("subscription.*")
+    async with house.storage.writing() as tx:
+        await tx.save_alert(an_alert(family=Family.REFUND, words=frozenset({"FAILURE"})))
+    cadence = Cadence(policy=house.policy, clock=house.clock)
+    async with house.running(house.poller(cadence=cadence)):
+        assert cadence.terms("shop").heard >= {Subject.REFUND}
+        assert Subject.MANDATE not in cadence.terms("shop").heard
