@@ -36,8 +36,10 @@ class Book:
     counts_after: int = 0
     """Number of the outcome after which it counts; what was seen before is too old for it."""
 
-    def step(self, minute: int, held: Collection[Place]) -> Verdict:
-        """Judge the next minute."""
+    def step(self, minute: int, held: Collection[Place], *, is_blind: bool = False) -> Verdict:
+        """Judge the next minute; blind where we may not have seen all that ended in it."""
+        if is_blind:
+            self.ledger.detector.be_blind(minute)
         verdict = self.ledger.step(minute, held)
         self.judged = minute
         return verdict

@@ -16,9 +16,11 @@ from notifier.domain.alert.outcome import dimensions_of
 from notifier.domain.alert.report import Place
 from notifier.domain.alert.slices import is_within
 from notifier.domain.instant import EPOCH, seconds
+from notifier.domain.order import Source
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
+from notifier.storage.records import SourceState
 from notifier.workers import casework
 from notifier.workers.accounting import Book, Books, held_of
 from notifier.workers.casework import Case
@@ -116,8 +118,10 @@ class Alerter:
         async with self.storage.reading() as tx:
             at = start_of(minute + 1)
             living = await tx.living_incidents(account, ended_after=at)
+            upstream = await tx.source_health(account, Source.ORDER)
+        is_blind = is_past or upstream.state is not SourceState.OK
         verdicts = [
-            (book, book.step(minute, held_of(book.alert, living)))
+            (book, book.step(minute, held_of(book.alert, living), is_blind=is_blind))
             for book in self._books[account].behind(minute)
         ]
         async with self.storage.writing() as tx:

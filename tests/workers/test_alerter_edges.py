@@ -2,15 +2,23 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from notifier.domain.alert.alert import AlertId
+from notifier.domain.alert.counts import minute_of
+from notifier.domain.alert.ledger import Ledger
 from notifier.domain.alert.outcome import Family
-from notifier.domain.alert.report import IncidentState, Severity
+from notifier.domain.alert.report import IncidentState, Severity, Tier
 from notifier.domain.alert.rule import Plain
 from notifier.domain.alert.silence import Silence, SilenceId
+from notifier.domain.alert.volume import Volume
+from notifier.domain.order import Source
 from notifier.domain.snapshot import Subject
 from notifier.storage.alarming import end_all
+from notifier.storage.alerting import Learned
+from notifier.storage.records import SourceHealth, SourceState
+from notifier.workers.accounting import STATE_SCHEMA
 from notifier.workers.cadence import Cadence
 from support.traffic import Traffic, an_alert, kept, told
 
@@ -177,3 +185,61 @@ async def test_what_an_alert_judges_is_looked_at_though_nobody_subscribes_to_it(
     async with house.running(house.poller(cadence=cadence)):
         assert cadence.terms("shop").heard >= {Subject.REFUND}
         assert Subject.MANDATE not in cadence.terms("shop").heard
+
+
+def quiet_weeks(alert, *, per_quarter, until):
+    """What an alert has learned of a shop with so many orders each quarter of an hour of three weeks."""
+    ledger = Ledger(alert.rule)
+    ledger.detector._volume = Volume(minute_of(until) // 15 - 1, [per_quarter] * 3 * 672)
+    return msgspec.json.encode(ledger.detector.document())
+
+
+@pytest.fixture
+async def hush(house):
+    """An alert for silence that knows three weeks of three hundred orders a quarter, and an hour of them now."""
+    traffic = Traffic(house, per_minute=7)
+    await house.clock.advance(2700)
+    alert = an_alert(tiers=frozenset({Tier.SILENCE}))
+    state = quiet_weeks(alert, per_quarter=300, until=house.clock.now())
+    async with house.storage.writing() as tx:
+        await tx.save_alert(alert)
+        learned = Learned(judged_through=house.clock.now(), schema=STATE_SCHEMA, state=state)
+        await tx.save_alert_learned(alert.id, learned)
+    return traffic
+
+
+async def test_silence_that_we_watched_calls(house, hush):
+    alerter = hush.alerter()
+    await hush.lived(alerter, 35)
+    assert await told(house) == []
+    hush.rates = {}
+    await hush.lived(alerter, 32)
+    assert (await told(house))[:1] == [OPENED]
+
+
+async def test_our_own_sleep_is_no_silence(house, hush):
+    await hush.lived(hush.alerter(), 35)
+    await house.clock.advance(3 * 3600)
+    await hush.lived(hush.alerter(), 35)
+    assert await kept(house) == []
+
+
+async def test_an_upstream_that_does_not_answer_is_no_silence(house, hush):
+    alerter = hush.alerter()
+    await hush.lived(alerter, 35)
+    async with house.storage.writing() as tx:
+        failing = SourceHealth(
+            account="shop",
+            source=Source.ORDER,
+            state=SourceState.FAILING,
+            since=house.clock.now(),
+            failures=9,
+        )
+        await tx.save_source_health(failing)
+    rates, hush.rates = hush.rates, {}
+    await hush.lived(alerter, 32)
+    async with house.storage.writing() as tx:
+        await tx.save_source_health(SourceHealth(account="shop", source=Source.ORDER))
+    hush.rates = rates
+    await hush.lived(alerter, 32)
+    assert await kept(house) == []

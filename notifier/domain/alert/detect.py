@@ -69,7 +69,7 @@ class Detector:
         self._newcomers: dict[Place, float] = {}
         self._held: dict[Place, int] = {}
         self._slow: list[Finding] = []
-        self._learned_minute = -1
+        self._learned_minute = self._blind_minute = -1
         self._refresh()
 
     @property
@@ -124,9 +124,18 @@ class Detector:
             minute=self.minute, causes=causes, attention=tuple(judge.suspicious(self._scene, self.rule))
         )
 
+    def be_blind(self, minute: int) -> None:
+        """Take it that not every end in this minute was seen, so that few of them say nothing."""
+        self._blind_minute = minute
+
     def silence(self) -> Finding | None:
-        """Return that the last quarter of an hour was too quiet; for whoever knows that our own polls ran."""
+        """Return that the last quarter of an hour was too quiet; None of one in which we were blind."""
         return self._volume.silence()
+
+    @property
+    def is_loud(self) -> bool | None:
+        """Whether the last quarter of an hour was not too quiet; None of one in which we were blind."""
+        return self._volume.silence() is None if self._volume.is_known else None
 
     def seen(self, place: Place, window: int) -> Seen | None:
         """Return a slice over the last `window` minutes, six hours at most; None of one that is not alive."""
@@ -232,7 +241,8 @@ class Detector:
     def _learn(self) -> None:
         """Learn the step that ended a quarter of an hour ago, where no incident was then or is now."""
         minute, counts = self.minute, self._counts
-        self._volume.learn(minute, counts.over(RECENT)[0][0])
+        is_blind = self._blind_minute > minute - STEP
+        self._volume.learn(minute, -1 if is_blind else counts.over(RECENT)[0][0])
         if minute - RECENT <= self._learned_minute:
             return
         self._learned_minute = minute - RECENT

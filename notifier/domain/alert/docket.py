@@ -59,7 +59,7 @@ def moves(
 
 
 def _silence(alert: Alert, ledger: Ledger) -> list[Cause]:
-    """Return that hardly anything ends any more; our own looks are known to be done."""
+    """Return that hardly anything ends any more."""
     finding = ledger.detector.silence() if Tier.SILENCE in alert.tiers else None
     if finding is None:
         return []
@@ -122,8 +122,8 @@ def _waited(
     is_covered = any(
         _family(each) == incident.family and is_within(report.cause, each.place) for each in causes
     )
-    is_silent = incident.family == Tier.SILENCE
-    is_well = True if is_silent else ledger.detector.is_well(report.cause, peak=report.peak)
+    detector, is_silent = ledger.detector, incident.family == Tier.SILENCE
+    is_well = detector.is_loud if is_silent else detector.is_well(report.cause, peak=report.peak)
     if is_covered or is_well is False:
         condition = Condition.BETWEEN
     else:
