@@ -9,8 +9,8 @@ import msgspec
 from notifier.clock import Clock
 from notifier.domain.alert.alert import Alert, AlertId
 from notifier.domain.alert.counts import MINUTES_KEPT, minute_of, start_of
+from notifier.domain.alert.docket import held_of
 from notifier.domain.alert.finding import Verdict
-from notifier.domain.alert.incident import Incident
 from notifier.domain.alert.ledger import HOUR, Ledger, SeenOutcome
 from notifier.domain.alert.report import Place
 from notifier.storage.alerting import Learned
@@ -51,11 +51,6 @@ class Book:
             schema=STATE_SCHEMA,
             state=msgspec.json.encode(self.ledger.detector.document()),
         )
-
-
-def held_of(alert: Alert, incidents: Iterable[Incident]) -> list[Place]:
-    """Return where an alert has open incidents: nothing is learned there."""
-    return [each.report.cause for each in incidents if each.rule_id == alert.id and not each.is_over]
 
 
 class Books:
@@ -124,7 +119,7 @@ class Books:
         book = Book(alert, Ledger(alert.rule, msgspec.json.decode(state)), judged)
         await self._count_past(tx, book, since=judged - MINUTES_KEPT)
         living = await tx.living_incidents(self._account, ended_after=judged_through)
-        book.ledger.step(judged, held_of(alert, living))
+        book.ledger.step(judged, held_of(alert, living, judged_through))
         return book
 
     async def _count_past(self, tx: Transaction, book: Book, *, since: int) -> int:

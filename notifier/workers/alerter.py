@@ -11,6 +11,7 @@ from datetime import datetime
 from notifier.clock import Clock
 from notifier.domain.alert.alert import Alert, AlertState
 from notifier.domain.alert.counts import minute_of, start_of
+from notifier.domain.alert.docket import held_of
 from notifier.domain.alert.finding import Judged, Verdict
 from notifier.domain.alert.outcome import dimensions_of
 from notifier.domain.alert.report import Place
@@ -22,7 +23,7 @@ from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import SourceState
 from notifier.workers import casework
-from notifier.workers.accounting import Book, Books, held_of
+from notifier.workers.accounting import Book, Books
 from notifier.workers.casework import Case
 from notifier.workers.recording import Telling
 from notifier.workers.schedule import Job
@@ -121,7 +122,7 @@ class Alerter:
             upstream = await tx.source_health(account, Source.ORDER)
         is_blind = is_past or upstream.state is not SourceState.OK
         verdicts = [
-            (book, book.step(minute, held_of(book.alert, living), is_blind=is_blind))
+            (book, book.step(minute, held_of(book.alert, living, at), is_blind=is_blind))
             for book in self._books[account].behind(minute)
         ]
         async with self.storage.writing() as tx:

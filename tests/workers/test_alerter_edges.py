@@ -7,6 +7,7 @@ import pytest
 
 from notifier.domain.alert.alert import AlertId
 from notifier.domain.alert.counts import minute_of
+from notifier.domain.alert.docket import held_of
 from notifier.domain.alert.ledger import Ledger
 from notifier.domain.alert.outcome import Family
 from notifier.domain.alert.report import IncidentState, Severity, Tier
@@ -243,3 +244,12 @@ async def test_an_upstream_that_does_not_answer_is_no_silence(house, hush):
     hush.rates = rates
     await hush.lived(alerter, 32)
     assert await kept(house) == []
+
+
+async def test_a_new_normal_is_learned_after_a_day_of_an_open_incident(house, traffic):
+    traffic.rates["RAZORPAY"] = 0.9
+    await traffic.lived(traffic.alerter(), 4)
+    (incident,) = await kept(house)
+    alert, day = an_alert(), timedelta(hours=24)
+    assert held_of(alert, [incident], incident.report.opened_at + day / 2) == [incident.report.cause]
+    assert held_of(alert, [incident], incident.report.opened_at + day * 1.1) == []

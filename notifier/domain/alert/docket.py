@@ -3,9 +3,9 @@
 Pure. What is yielded must be kept before the next is taken: whether one more may call depends on those before it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifier.domain.alert.alert import Alert
 from notifier.domain.alert.drafting import Minute, draft_of_cause, draft_of_place
@@ -27,6 +27,8 @@ from notifier.domain.alert.summary import SUMMARY
 
 FAILING = "failing"
 """The family of incidents in which too much fails; the other is silence."""
+
+_HELD_AT_MOST = timedelta(hours=24)
 
 Move = tuple[Incident, Reason | None]
 
@@ -56,6 +58,20 @@ def moves(
     for incident in [each for each in incidents.values() if each.rule_id == alert.id]:
         if incident.id not in moved and not incident.is_over:
             yield _waited(alert, ledger, incident, causes, minute)
+
+
+def held_of(alert: Alert, incidents: Iterable[Incident], now: datetime) -> list[Place]:
+    """Return where an alert has open incidents: nothing is learned there, for a day at most.
+
+    What lasts longer is the new normal: a gateway that was given up must not stop all learning for ever.
+    """
+    return [
+        each.report.cause
+        for each in incidents
+        if each.rule_id == alert.id
+        and not each.is_over
+        and now - max((each.report.opened_at, *each.reopenings)) < _HELD_AT_MOST
+    ]
 
 
 def _silence(alert: Alert, ledger: Ledger) -> list[Cause]:
