@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nlargest
 from typing import Any
 
 from notifier.domain.alert import judge
@@ -214,9 +215,9 @@ class Detector:
     def _meet(self, cells: dict[Place, list[int]]) -> None:
         """Count places that do not live yet; the lightest make room, and whoever comes takes over their weight."""
         room = 4 * self.rule.slices
-        for place, (seen, _) in cells.items():
-            if place in self._counts.index:
-                continue
+        strangers = ((seen, place) for place, (seen, _) in cells.items() if place not in self._counts.index)
+        # No more of a minute than there is room for: thousands of made-up banks are not to cost a second.
+        for seen, place in nlargest(room, strangers):
             if place not in self._newcomers and len(self._newcomers) >= room:
                 lightest = min(self._newcomers, key=self._newcomers.__getitem__)
                 self._newcomers[place] = self._newcomers.pop(lightest)
