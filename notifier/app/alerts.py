@@ -11,8 +11,7 @@ from notifier.clock import Clock
 from notifier.config.model import Config
 from notifier.domain.alert.alert import Alert, AlertId, AlertState
 from notifier.errors import ConfigError, InvalidValue, Problem
-from notifier.storage.alarming import Telling, end_all
-from notifier.storage.alerting import Learned
+from notifier.storage.alarming import Telling, change
 from notifier.storage.contract import Storage, Transaction
 from notifier.web.alert_shapes import NewAlert
 from notifier.web.problems import bad_members
@@ -70,24 +69,32 @@ async def synchronise_alerts(
             known = {each.name: each for each in await all_alerts(tx, account)}
             of_account = {each.name: each for each in wanted if each.account == account}
             for name, alert in of_account.items():
-                await _write(tx, alert, known.get(name), new_id)
+                await _write(tx, alert, known.get(name), new_id, telling=telling, clock=clock)
             for name, alert in known.items():
                 if alert.managed == CONFIG and name not in of_account:
                     await _disable(tx, alert, telling=telling, clock=clock)
 
 
-async def _write(tx: Transaction, alert: Alert, known: Alert | None, new_id: Callable[[], str]) -> None:
-    if known is not None and known.managed is None:
+async def _write(
+    tx: Transaction,
+    alert: Alert,
+    known: Alert | None,
+    new_id: Callable[[], str],
+    *,
+    telling: Telling,
+    clock: Clock,
+) -> None:
+    if known is None:
+        await tx.save_alert(replace(alert, id=AlertId(f"alr_{new_id()}")))
+        return
+    if known.managed is None:
         raise ConfigError(
             [Problem(f"alerts.{alert.name}", f"an alert made over REST is named {alert.name!r}; delete one")]
         )
-    alert = replace(alert, id=known.id if known else AlertId(f"alr_{new_id()}"))
-    await tx.save_alert(alert)
-    if known is not None and (known.rule, known.state) != (alert.rule, alert.state):
-        await tx.save_alert_learned(alert.id, Learned())
+    await change(tx, known, replace(alert, id=known.id), telling=telling, now=clock.now())
 
 
 async def _disable(tx: Transaction, alert: Alert, *, telling: Telling, clock: Clock) -> None:
     if alert.state is not AlertState.DISABLED:
-        await end_all(tx, alert, telling=telling, now=clock.now())
-        await tx.save_alert(replace(alert, state=AlertState.DISABLED))
+        disabled = replace(alert, state=AlertState.DISABLED)
+        await change(tx, alert, disabled, telling=telling, now=clock.now())

@@ -5,15 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from notifier.domain.alert.alert import Alert
-from notifier.domain.alert.incident import Condition, Incident, advance, event_type, told
+from notifier.domain.alert.alert import Alert, AlertState
+from notifier.domain.alert.incident import CALLS, Condition, Incident, advance, event_type, told
 from notifier.domain.alert.report import IncidentState, Reason
 from notifier.domain.alert.silence import Silence
 from notifier.domain.event import Event, Fact, counted_event_id
 from notifier.domain.snapshot import Subject
+from notifier.storage.alerting import Learned
 from notifier.storage.contract import Transaction
 from notifier.storage.records import Lanes
 from notifier.storage.telling import tell
+
+_NOT_LOST = CALLS - {Reason.UNACKNOWLEDGED}
 
 
 class Telling(Protocol):
@@ -62,10 +65,26 @@ async def keep(
     worth = _worth_telling(incident, reason, silences, now)
     if worth is not None:
         incident = told(incident, worth, now=now)
+    elif reason in _NOT_LOST and incident.told_at is not None:
+        incident = replace(incident, kept_back=reason)
     await tx.save_incident(incident)
     if worth is not None:
         await _tell(tx, incident, worth, was=was, telling=telling, now=now)
     return incident
+
+
+async def change(tx: Transaction, known: Alert, alert: Alert, *, telling: Telling, now: datetime) -> None:
+    """Write an alert as it is from now on.
+
+    Disabled, or counting something else, it can judge no more of what is open of it, so that ends; what it has
+    learned stays true only while it counts the same without a pause.
+    """
+    await tx.save_alert(alert)
+    counts_else = not alert.counts_as(known)
+    if counts_else or alert.state is AlertState.DISABLED:
+        await end_all(tx, known, telling=telling, now=now)
+    if counts_else or alert.state is not known.state:
+        await tx.save_alert_learned(alert.id, Learned())
 
 
 async def end_all(tx: Transaction, alert: Alert, *, telling: Telling, now: datetime) -> None:
@@ -92,7 +111,10 @@ def _worth_telling(
         return reason if is_known else None
     if incident.merged_into is not None or any(each.covers(incident, now) for each in silences):
         return None
-    return reason if is_known else Reason.OPENED
+    if not is_known:
+        return Reason.OPENED
+    is_calling = reason in CALLS or incident.report.state is not IncidentState.OPEN
+    return reason if is_calling else incident.kept_back or reason
 
 
 async def _tell(

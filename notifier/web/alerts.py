@@ -2,13 +2,12 @@
 
 import asyncio
 
-from notifier.domain.alert.alert import Alert, AlertId, AlertState
+from notifier.domain.alert.alert import Alert, AlertId
 from notifier.domain.alert.backtest import LEARNING, Backtest
 from notifier.domain.alert.counts import minute_of, start_of
 from notifier.domain.alert.report import IncidentState
 from notifier.errors import Conflict
-from notifier.storage.alarming import Told, end_all
-from notifier.storage.alerting import Learned
+from notifier.storage.alarming import Told, change, end_all
 from notifier.storage.contract import Transaction
 from notifier.storage.records import Lanes
 from notifier.web.alert_documents import alert_document, backtest_document
@@ -57,16 +56,12 @@ async def read(call: Call) -> Answer:
 
 
 async def amend(call: Call) -> Answer:
-    """Change the members given. One that counts something else learns anew."""
+    """Change the members given. One that counts something else learns anew, and what is open of it ends."""
     body: AlertMembers = call.body
     async with call.services.storage.writing() as tx:
         alert = _own(await _found(call, tx))
         changed = body.amended(alert)
-        await tx.save_alert(changed)
-        if changed.state is AlertState.DISABLED:
-            await end_all(tx, alert, telling=telling_of(call), now=call.services.clock.now())
-        if (changed.rule, changed.state) != (alert.rule, alert.state):
-            await tx.save_alert_learned(alert.id, Learned())
+        await change(tx, alert, changed, telling=telling_of(call), now=call.services.clock.now())
         return Answer(body=alert_document(changed))
 
 

@@ -103,13 +103,16 @@ async def hush(
 
     Raises: NotFound; Conflict when it is over.
     """
-    incident = _open(await tx.incident(account, incident_id))
+    incident, now = _open(await tx.incident(account, incident_id)), call.services.clock.now()
+    for known in await tx.silences(account, now=now):
+        if until_at is None and known.until_at is None and known.covers(incident, now):
+            return known  # A second click asks for nothing more.
     wish = Silence(
         id=SilenceId(f"sil_{call.services.new_id()}"),
         account=account,
         by=by,
         note=note,
-        created_at=call.services.clock.now(),
+        created_at=now,
         incident_id=incident.id,
         until_at=until_at,
         cause=incident.report.cause,

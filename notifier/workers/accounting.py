@@ -9,8 +9,8 @@ import msgspec
 from notifier.clock import Clock
 from notifier.domain.alert.alert import Alert, AlertId
 from notifier.domain.alert.counts import MINUTES_KEPT, minute_of, start_of
+from notifier.domain.alert.docket import held_of
 from notifier.domain.alert.finding import Verdict
-from notifier.domain.alert.incident import Incident
 from notifier.domain.alert.ledger import HOUR, Ledger, SeenOutcome
 from notifier.domain.alert.report import Place
 from notifier.storage.alerting import Learned
@@ -36,8 +36,10 @@ class Book:
     counts_after: int = 0
     """Number of the outcome after which it counts; what was seen before is too old for it."""
 
-    def step(self, minute: int, held: Collection[Place]) -> Verdict:
-        """Judge the next minute."""
+    def step(self, minute: int, held: Collection[Place], *, is_blind: bool = False) -> Verdict:
+        """Judge the next minute; blind where we may not have seen all that ended in it."""
+        if is_blind:
+            self.ledger.detector.be_blind(minute)
         verdict = self.ledger.step(minute, held)
         self.judged = minute
         return verdict
@@ -49,11 +51,6 @@ class Book:
             schema=STATE_SCHEMA,
             state=msgspec.json.encode(self.ledger.detector.document()),
         )
-
-
-def held_of(alert: Alert, incidents: Iterable[Incident]) -> list[Place]:
-    """Return where an alert has open incidents: nothing is learned there."""
-    return [each.report.cause for each in incidents if each.rule_id == alert.id and not each.is_over]
 
 
 class Books:
@@ -73,10 +70,13 @@ class Books:
         that were opened now, to be written down before their next minute.
         """
         opened = []
+        present = minute_of(self._clock.now())
         self._books = {
             each.id: book
             for each in alerts
-            if (book := self._books.get(each.id)) is not None and book.ledger.rule == each.rule
+            if (book := self._books.get(each.id)) is not None
+            and book.ledger.rule == each.rule
+            and book.judged <= present  # A clock that was set back would leave it waiting for that long.
         }
         await self._read()
         for alert in alerts:
@@ -115,11 +115,11 @@ class Books:
         return book
 
     async def _reopened(self, tx: Transaction, alert: Alert, judged_through: datetime, state: bytes) -> Book:
-        judged = minute_of(judged_through) - 1
+        judged = min(minute_of(judged_through), minute_of(self._clock.now())) - 1
         book = Book(alert, Ledger(alert.rule, msgspec.json.decode(state)), judged)
         await self._count_past(tx, book, since=judged - MINUTES_KEPT)
         living = await tx.living_incidents(self._account, ended_after=judged_through)
-        book.ledger.step(judged, held_of(alert, living))
+        book.ledger.step(judged, held_of(alert, living, judged_through))
         return book
 
     async def _count_past(self, tx: Transaction, book: Book, *, since: int) -> int:

@@ -5,28 +5,33 @@ end. What it has counted is in memory only: after a start, or a transaction that
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from notifier.clock import Clock
 from notifier.domain.alert.alert import Alert, AlertState
 from notifier.domain.alert.counts import minute_of, start_of
+from notifier.domain.alert.docket import held_of
 from notifier.domain.alert.finding import Judged, Verdict
 from notifier.domain.alert.outcome import dimensions_of
 from notifier.domain.alert.report import Place
 from notifier.domain.alert.slices import is_within
 from notifier.domain.instant import EPOCH, seconds
+from notifier.domain.order import Source
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
+from notifier.storage.records import SourceState
 from notifier.workers import casework
-from notifier.workers.accounting import Book, Books, held_of
+from notifier.workers.accounting import Book, Books
 from notifier.workers.casework import Case
 from notifier.workers.recording import Telling
 from notifier.workers.schedule import Job
 
 _EVERY_S = 30.0
 _MOST_MINUTES = 240
+_PRESENT_MINUTES = 5
+"""What opens in an older minute than the last so many is told if it lasts until these."""
 _BEHIND_S = 300.0
 _ATTENTION_S = 600.0
 _PAGE = 500
@@ -67,9 +72,10 @@ class Alerter:
         now = self.clock.now()
         async with self.storage.reading() as tx:
             due = await tx.next_look_at(account, after=EPOCH)
-            alerts = [each for each in await all_alerts(tx, account) if each.state is AlertState.ACTIVE]
+            alerts = await judged_alerts(tx, account)
         if not alerts:
             self._books.pop(account, None)
+            await self._close(account)
             return 0.0
         lag_s = max(0.0, (now - due).total_seconds()) if due is not None else 0.0
         complete = minute_of(min(now, due or now)) - 1
@@ -81,12 +87,23 @@ class Alerter:
                 minute = books.next_minute(complete)
                 if minute is None:
                     break
-                await self._judge_minute(account, alerts, minute, lag_s=lag_s)
+                is_past = minute <= complete - _PRESENT_MINUTES
+                if not await self._judge_minute(account, alerts, minute, lag_s=lag_s, is_past=is_past):
+                    self._books.pop(account)
+                    return lag_s
             await self._follow_lag(account, lag_s)
         except BaseException:
             self._books.pop(account, None)  # What was counted may be ahead of what is written.
             raise
         return (now - start_of(books.judged + 1)).total_seconds()
+
+    async def _close(self, account: str) -> None:
+        """End summaries of what was open when the last alert went."""
+        async with self.storage.reading() as tx:
+            if not await tx.open_incidents(account):
+                return
+        async with self.storage.writing() as tx:
+            await casework.finish(await self._case(tx, account, at=self.clock.now(), lag_s=0.0), ())
 
     async def _write_down(self, opened: Sequence[Book]) -> None:
         """Keep where new books begin, or a restart before their first minute would begin later."""
@@ -96,17 +113,22 @@ class Alerter:
                     await tx.save_alert_learned(book.alert.id, book.learned())
 
     async def _judge_minute(
-        self, account: str, alerts: Sequence[Alert], minute: int, *, lag_s: float
-    ) -> None:
+        self, account: str, alerts: Sequence[Alert], minute: int, *, lag_s: float, is_past: bool
+    ) -> bool:
+        """Judge a minute; return False, with nothing done, where somebody has changed an alert meanwhile."""
         async with self.storage.reading() as tx:
             at = start_of(minute + 1)
             living = await tx.living_incidents(account, ended_after=at)
+            upstream = await tx.source_health(account, Source.ORDER)
+        is_blind = is_past or upstream.state is not SourceState.OK
         verdicts = [
-            (book, book.step(minute, held_of(book.alert, living)))
+            (book, book.step(minute, held_of(book.alert, living, at), is_blind=is_blind))
             for book in self._books[account].behind(minute)
         ]
         async with self.storage.writing() as tx:
-            case = await self._case(tx, account, at=at, lag_s=lag_s)
+            if await judged_alerts(tx, account) != alerts:
+                return False
+            case = replace(await self._case(tx, account, at=at, lag_s=lag_s), is_past=is_past)
             for book, verdict in verdicts:
                 await casework.judge(case, book, verdict)
                 await tx.save_alert_learned(book.alert.id, book.learned())
@@ -118,6 +140,7 @@ class Alerter:
         places = {place for _, verdict in verdicts for place in _suspects(verdict)}
         if places:
             await self._attend(account, places)
+        return True
 
     async def _attend(self, account: str, places: Collection[Place]) -> None:
         """Have orders that are open at suspicious places looked at first: proof and all-clear come sooner."""
@@ -157,6 +180,11 @@ def _suspects(verdict: Verdict) -> list[Place]:
         return [cause.place for cause in verdict.causes]
     found = verdict.attention
     return [place for place in found if not any(is_within(each, place) for each in found if each != place)]
+
+
+async def judged_alerts(tx: Transaction, account: str) -> list[Alert]:
+    """Return every alert of an account that is active."""
+    return [each for each in await all_alerts(tx, account) if each.state is AlertState.ACTIVE]
 
 
 async def all_alerts(tx: Transaction, account: str) -> list[Alert]:

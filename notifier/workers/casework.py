@@ -40,6 +40,8 @@ class Case:
     telling: Telling
     silences: Sequence[Silence]
     incidents: dict[str, Incident]
+    is_past: bool = False
+    """Later minutes are known already: whoever was not called then need not be called for what may be over."""
     told: list[tuple[str, Reason, bool]] = field(default_factory=list)
     """Of which incident, why, and whether that calls somebody; figures left out."""
 
@@ -49,7 +51,7 @@ class Case:
         kept = await keep(
             self.tx,
             incident,
-            reason,
+            None if self.is_past and incident.told_at is None else reason,
             was=known.report.state if known else None,
             silences=self.silences,
             telling=self.telling,
@@ -133,8 +135,9 @@ async def _sum_up(case: Case, routes: tuple[str, ...]) -> None:
         None,
     )
     if draft is not None and known is None:
+        family = " ".join((SUMMARY, *routes))  # Its id is made of this: each set of routes has its own.
         opened = opening(
-            draft, account=case.account, rule_id=SUMMARY, family=SUMMARY, routes=routes, now=case.at
+            draft, account=case.account, rule_id=SUMMARY, family=family, routes=routes, now=case.at
         )
         await case.keep(opened, Reason.OPENED)
     elif draft is not None and known is not None:

@@ -7,6 +7,7 @@ from notifier.domain.cadence.stakes import EVERYTHING, Heard
 from notifier.domain.snapshot import Subject
 from notifier.domain.subscription import subjects_of
 from notifier.storage.contract import Storage
+from notifier.workers.alerter import judged_alerts
 from notifier.workers.budget import Budget
 from notifier.workers.cadence import Cadence
 
@@ -27,13 +28,11 @@ class Pricing:
         cadence: Cadence,
         budget: Budget,
         clock: Clock,
-        always_heard: Heard = frozenset(),
     ) -> None:
         self._storage = storage
         self._cadence = cadence
         self._budget = budget
         self._clock = clock
-        self._always_heard = always_heard
         self._heard: Heard | None = None
         self._counted_at_s = -_IDLE_EVERY_S
         self._took_s = 0.0
@@ -61,13 +60,12 @@ class Pricing:
         self._budget.reprice(paces)
 
     async def _listen(self) -> None:
-        """Take in who listens; where nobody subscribes, people read, and everything counts."""
+        """Take in who listens, alerts too; where nobody subscribes, people read, and everything counts."""
         account = self._budget.account
         async with self._storage.reading() as tx:
             patterns = await tx.patterns_listened_to(account)
-        heard: Heard = subjects_of(patterns) | self._always_heard if patterns else EVERYTHING
-        if Subject.INCIDENT in heard:
-            heard |= {Subject.ORDER}  # Alerts judge orders.
+            judged = {Subject(each.family) for each in await judged_alerts(tx, account)}
+        heard: Heard = subjects_of(patterns) | judged if patterns else EVERYTHING
         more: frozenset[Subject] = frozenset() if self._heard is None else heard - self._heard
         self._cadence.set_heard(account, heard)
         self._heard = heard

@@ -202,6 +202,21 @@ async def test_what_slack_dislikes_goes_plainer_at_once_and_the_page_arrives(
     assert message.edits == 1
 
 
+async def test_an_edit_down_to_text_alone_leaves_no_old_blocks_behind(fake_slack, teller):
+    await teller.tell(OPENED)
+    fake_slack.dislikes |= {"section"}
+    await teller.tell(ENDED)
+    [message] = fake_slack.posted
+    assert message.payload["text"].startswith("🟢")
+    assert message.payload["blocks"] == []
+
+
+async def test_blocks_that_are_too_long_together_go_plainer_too(fake_slack, teller):
+    fake_slack.next_answers.append("msg_blocks_too_long")
+    assert (await teller.tell(OPENED)).verdict is Verdict.ACCEPTED
+    assert len(fake_slack.posted) == 1
+
+
 async def test_a_webhook_gets_a_message_an_event_without_dead_buttons_and_no_mere_figures(http_sink):
     channel = a_slack(api_url="http://127.0.0.1:1")
     for why, calls in ((Why.OPENED, 1), (Why.FIGURES, 1), (Why.SEVERITY_ROSE, 2)):

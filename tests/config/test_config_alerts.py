@@ -92,7 +92,7 @@ async def test_only_what_counts_something_else_learns_anew(start, storage):
     learned = Learned(judged_through=FakeClock().now(), schema=1, state=b"{}")
     async with storage.writing() as tx:
         await tx.save_alert_learned(alert.id, learned)
-    await start(FAILURES + "page_budget = 9\n")
+    await start(FAILURES + "page_budget = 9\nfalse_pages_per_month = 3\n")
     async with storage.reading() as tx:
         assert await tx.alert_learned(alert.id) == learned
     await start(FAILURES + 'filter = { gateway = ["PAYU"] }\n')
@@ -107,14 +107,15 @@ async def test_a_name_that_was_taken_over_rest_is_refused(start, storage):
         await start(FAILURES)
 
 
-async def test_what_a_vanished_table_had_open_ends(start, house):
+@pytest.mark.parametrize("text", ["", FAILURES + THRESHOLD + 'filter = { gateway = ["PAYU"] }\n'])
+async def test_what_a_table_had_open_ends_when_it_vanishes_or_judges_that_no_more(start, house, text):
     await start(FAILURES + THRESHOLD)
     traffic = Traffic(house)
     await traffic.past(60)
     traffic.rates["RAZORPAY"] = 0.9
     await traffic.lived(traffic.alerter(), 4)
     assert (await told(house))[0] == ("incident.opened", "opened")
-    await start("")
+    await start(text)
     assert (await told(house))[-1] == ("incident.resolved", "resolved")
 
 

@@ -90,7 +90,8 @@ class FakeSlack:
             return {"ok": False, "error": "message_not_found"}
         if wrong := self._refusal(payload):
             return wrong
-        message.payload, message.edits = payload, message.edits + 1
+        # As Slack does: what an edit does not name stays as it was.
+        message.payload, message.edits = message.payload | payload, message.edits + 1
         return {"ok": True, "channel": message.channel, "ts": message.ts, "text": payload["text"]}
 
     def _refusal(self, payload: dict[str, Any]) -> dict[str, Any] | None:

@@ -110,7 +110,7 @@ async def test_what_counts_something_else_learns_anew_and_else_not(api, storage,
     alert_id, learned = AlertId(made["id"]), Learned(judged_through=clock.now(), schema=1, state=b"{}")
     async with storage.writing() as tx:
         await tx.save_alert_learned(alert_id, learned)
-    await api.patch(f"/v1/alerts/{alert_id}", {"page_budget": 5})
+    await api.patch(f"/v1/alerts/{alert_id}", {"page_budget": 5, "name": "renamed", "tiers": ["page"]})
     async with storage.reading() as tx:
         assert await tx.alert_learned(alert_id) == learned
     await api.patch(f"/v1/alerts/{alert_id}", {"outcome": "refund"})

@@ -101,6 +101,13 @@ async def test_a_silence_until_the_end_covers_the_incident(clicks, services, cha
     assert [text for _, text in channel.answers] == ["Silenced until it ends or grows."]
 
 
+async def test_a_second_click_on_silence_adds_no_second_silence(clicks, services):
+    for _ in range(2):
+        await click(clicks, form("silence"))
+    async with services.storage.reading() as tx:
+        assert len(await tx.silences("shop", now=START)) == 1
+
+
 @pytest.mark.parametrize("value", ["shop/inc_ffffffffffffffff", "other/inc_0123456789abcdef", "", "shop/"])
 async def test_what_is_not_there_is_said_to_who_clicked_and_is_no_error(clicks, channel, value):
     assert (await click(clicks, form(value=value))).status == 200

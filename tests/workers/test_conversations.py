@@ -145,6 +145,20 @@ async def test_newer_figures_take_the_place_of_those_that_wait_and_of_nothing_el
     assert ends[told[1]] == ends[told[3]] == (DeliveryState.SUPERSEDED, Reason.NEWER_STATE)
 
 
+async def test_a_page_does_not_wait_for_figures_that_fail_before_it(house, talking):
+    await _subscribe(house)
+    opened = await _tell(house, Why.OPENED)
+    async with house.running(_deliverer(house, talking)):
+        await house.pass_time(1)
+        talking.outcomes.append(UNAVAILABLE)
+        figures = await _tell(house, Why.FIGURES)
+        await house.pass_time(1)
+        page = await _tell(house, Why.SEVERITY_ROSE)
+        await house.pass_time(1)
+    assert [parcel.event_id for parcel in talking.parcels] == [opened, figures, page]
+    assert (await _ends(house))[figures] == (DeliveryState.SUPERSEDED, Reason.NEWER_STATE)
+
+
 @pytest.mark.parametrize(("mode", "told"), [(Mode.ALL, 4), (Mode.LATEST, 3)])
 async def test_a_callback_is_owed_all_figures_unless_it_wants_the_latest_only(house, mode, told):
     await _subscribe(house, "https://shop.test/hook", channel="webhook", mode=mode)
@@ -194,7 +208,7 @@ async def test_from_event_to_slack_every_page_arrives_once_whatever_slack_does(h
     channel = SlackChannel(Templates(), egress, house.clock, config=config, timeout_s=5)
     await _subscribe(house)
     fake.next_answers.extend([429, "internal_error", "", 503, "invalid_blocks", "message_not_found"])
-    for why in (Why.OPENED, Why.FIGURES, Why.SCOPE_GREW, Why.ACKNOWLEDGED, Why.RESOLVED):
+    for why in (Why.OPENED, Why.UNSTABLE, Why.SCOPE_GREW, Why.ACKNOWLEDGED, Why.RESOLVED):
         await _tell(house, why, acknowledged_at=house.clock.now())
     async with house.running(_deliverer(house, channel, schedule=(5.0,) * 9)):
         for _ in range(40):

@@ -8,7 +8,9 @@ from notifier.channels.answer import outcome_of
 from notifier.channels.egress import Reply
 from notifier.domain.delivery import Outcome, Reason, Verdict
 
-FORMATTING = frozenset({"invalid_blocks", "invalid_blocks_format", "invalid_payload", "msg_too_long"})
+FORMATTING = frozenset(
+    {"invalid_blocks", "invalid_blocks_format", "invalid_payload", "msg_too_long", "msg_blocks_too_long"}
+)
 """Slack could not show the message as it was laid out."""
 
 # The beginning of an answer is enough, so that a capped one still says what it says.

@@ -21,7 +21,11 @@ def plainer(message: Json) -> Json | None:
         if any(block["type"] == kind for block in blocks):
             simpler = [simple(block) if block["type"] == kind else block for block in blocks]
             return {**message, "blocks": simpler}
-    return {name: value for name, value in message.items() if name != "blocks"} if blocks else None
+    if not blocks:
+        return None
+    alone = {name: value for name, value in message.items() if name != "blocks"}
+    # An edit that names no blocks leaves the old ones there.
+    return alone | {"blocks": []} if "ts" in message else alone
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -73,6 +73,14 @@ class Alert:
             plain=self.plain,
         )
 
+    def counts_as(self, other: "Alert") -> bool:
+        """Return whether both count the same, so that what one has learned is true of the other."""
+        mine, its = (
+            (each.family, each.words, each.dimensions, each.where, each.tiers == {Tier.SILENCE})
+            for each in (self, other)
+        )
+        return mine == its
+
 
 def watched(outcome: Sequence[str]) -> tuple[Family, frozenset[str]]:
     """Return the family and the words that `outcome` means.

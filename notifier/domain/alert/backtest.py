@@ -6,7 +6,7 @@ from datetime import datetime
 
 from notifier.domain.alert.alert import Alert
 from notifier.domain.alert.counts import minute_of, start_of
-from notifier.domain.alert.docket import moves
+from notifier.domain.alert.docket import held_of, moves
 from notifier.domain.alert.drafting import Minute
 from notifier.domain.alert.finding import Judged
 from notifier.domain.alert.incident import Incident, told
@@ -47,7 +47,7 @@ class Backtest:
     def step(self, minutes: Sequence[int]) -> None:
         """Judge some minutes, one after the other."""
         for minute in minutes:
-            held = [each.report.cause for each in self.incidents.values() if not each.is_over]
+            held = held_of(self.alert, self.incidents.values(), start_of(minute + 1))
             verdict = self.ledger.step(minute, held)
             if minute >= self.judges_from and isinstance(verdict, Judged):
                 self._move(verdict, Minute(number=minute, ended_at=start_of(minute + 1), lag_s=0.0))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nlargest
 from typing import Any
 
 from notifier.domain.alert import judge
@@ -69,7 +70,7 @@ class Detector:
         self._newcomers: dict[Place, float] = {}
         self._held: dict[Place, int] = {}
         self._slow: list[Finding] = []
-        self._learned_minute = -1
+        self._learned_minute = self._blind_minute = -1
         self._refresh()
 
     @property
@@ -124,9 +125,18 @@ class Detector:
             minute=self.minute, causes=causes, attention=tuple(judge.suspicious(self._scene, self.rule))
         )
 
+    def be_blind(self, minute: int) -> None:
+        """Take it that not every end in this minute was seen, so that few of them say nothing."""
+        self._blind_minute = minute
+
     def silence(self) -> Finding | None:
-        """Return that the last quarter of an hour was too quiet; for whoever knows that our own polls ran."""
+        """Return that the last quarter of an hour was too quiet; None of one in which we were blind."""
         return self._volume.silence()
+
+    @property
+    def is_loud(self) -> bool | None:
+        """Whether the last quarter of an hour was not too quiet; None of one in which we were blind."""
+        return self._volume.silence() is None if self._volume.is_known else None
 
     def seen(self, place: Place, window: int) -> Seen | None:
         """Return a slice over the last `window` minutes, six hours at most; None of one that is not alive."""
@@ -205,9 +215,9 @@ class Detector:
     def _meet(self, cells: dict[Place, list[int]]) -> None:
         """Count places that do not live yet; the lightest make room, and whoever comes takes over their weight."""
         room = 4 * self.rule.slices
-        for place, (seen, _) in cells.items():
-            if place in self._counts.index:
-                continue
+        strangers = ((seen, place) for place, (seen, _) in cells.items() if place not in self._counts.index)
+        # No more of a minute than there is room for: thousands of made-up banks are not to cost a second.
+        for seen, place in nlargest(room, strangers):
             if place not in self._newcomers and len(self._newcomers) >= room:
                 lightest = min(self._newcomers, key=self._newcomers.__getitem__)
                 self._newcomers[place] = self._newcomers.pop(lightest)
@@ -232,7 +242,8 @@ class Detector:
     def _learn(self) -> None:
         """Learn the step that ended a quarter of an hour ago, where no incident was then or is now."""
         minute, counts = self.minute, self._counts
-        self._volume.learn(minute, counts.over(RECENT)[0][0])
+        is_blind = self._blind_minute > minute - STEP
+        self._volume.learn(minute, -1 if is_blind else counts.over(RECENT)[0][0])
         if minute - RECENT <= self._learned_minute:
             return
         self._learned_minute = minute - RECENT

@@ -3,9 +3,9 @@
 Pure. What is yielded must be kept before the next is taken: whether one more may call depends on those before it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifier.domain.alert.alert import Alert
 from notifier.domain.alert.drafting import Minute, draft_of_cause, draft_of_place
@@ -14,6 +14,7 @@ from notifier.domain.alert.incident import (
     Condition,
     Incident,
     advance,
+    incident_id,
     is_related,
     is_within_budget,
     may_return,
@@ -26,6 +27,8 @@ from notifier.domain.alert.summary import SUMMARY
 
 FAILING = "failing"
 """The family of incidents in which too much fails; the other is silence."""
+
+_HELD_AT_MOST = timedelta(hours=24)
 
 Move = tuple[Incident, Reason | None]
 
@@ -42,7 +45,8 @@ def moves(
     for cause in causes:
         draft, family = draft_of_cause(alert, ledger, cause, minute), _family(cause)
         mine = [each for each in incidents.values() if each.rule_id == alert.id and each.family == family]
-        known = _the_same(mine, cause.place, minute.ended_at)
+        own_id = incident_id(alert.account, alert.id, family, cause.place, minute.ended_at)
+        known = _the_same(mine, cause.place, minute.ended_at) or incidents.get(own_id)
         if known is not None and known.id in moved:
             continue  # A part of what was told as one trouble: one cause, one message.
         if known is None:
@@ -56,8 +60,22 @@ def moves(
             yield _waited(alert, ledger, incident, causes, minute)
 
 
+def held_of(alert: Alert, incidents: Iterable[Incident], now: datetime) -> list[Place]:
+    """Return where an alert has open incidents: nothing is learned there, for a day at most.
+
+    What lasts longer is the new normal: a gateway that was given up must not stop all learning for ever.
+    """
+    return [
+        each.report.cause
+        for each in incidents
+        if each.rule_id == alert.id
+        and not each.is_over
+        and now - max((each.report.opened_at, *each.reopenings)) < _HELD_AT_MOST
+    ]
+
+
 def _silence(alert: Alert, ledger: Ledger) -> list[Cause]:
-    """Return that hardly anything ends any more; our own looks are known to be done."""
+    """Return that hardly anything ends any more."""
     finding = ledger.detector.silence() if Tier.SILENCE in alert.tiers else None
     if finding is None:
         return []
@@ -120,8 +138,8 @@ def _waited(
     is_covered = any(
         _family(each) == incident.family and is_within(report.cause, each.place) for each in causes
     )
-    is_silent = incident.family == Tier.SILENCE
-    is_well = True if is_silent else ledger.detector.is_well(report.cause, peak=report.peak)
+    detector, is_silent = ledger.detector, incident.family == Tier.SILENCE
+    is_well = detector.is_loud if is_silent else detector.is_well(report.cause, peak=report.peak)
     if is_covered or is_well is False:
         condition = Condition.BETWEEN
     else:

@@ -21,7 +21,7 @@ EDITED_EVERY = timedelta(seconds=60)
 REMINDED_AFTER = (timedelta(minutes=15), timedelta(minutes=60))
 BUDGET_SPAN = timedelta(hours=12)
 
-_CALLS = frozenset({Reason.OPENED, Reason.REOPENED, Reason.SEVERITY_ROSE, Reason.UNACKNOWLEDGED})
+CALLS = frozenset({Reason.OPENED, Reason.REOPENED, Reason.SEVERITY_ROSE, Reason.UNACKNOWLEDGED})
 """Why somebody is called; everything else, and all of P3, is to be read when there is time."""
 
 _HARDEST_FIRST = (Tier.PAGE, Tier.RUN, Tier.PLAIN, Tier.SILENCE, Tier.STUCK, Tier.SLOW, Tier.WARN)
@@ -63,6 +63,8 @@ class Incident:
     """While it is unstable it does not end."""
     is_stale: bool = False
     restate_at: datetime | None = None
+    kept_back: Reason | None = None
+    """Why somebody would have been called while a silence covered it; told when it covers it no more."""
     note: str | None = None
     """What whoever acknowledged it wrote."""
     merged_into: str | None = None
@@ -164,13 +166,14 @@ def restated(incident: Incident, *, later_paid: int, now: datetime) -> tuple[Inc
 
 def told(incident: Incident, reason: Reason, *, now: datetime) -> Incident:
     """Note that it was told, and whether that calls somebody."""
-    calls = incident.report.severity is not Severity.P3 and reason in _CALLS
+    calls = incident.report.severity is not Severity.P3 and reason in CALLS
     is_new = calls and reason is not Reason.UNACKNOWLEDGED
     return replace(
         incident,
         report=replace(incident.report, reason=reason),
         told_at=now,
         said_at=incident.said_at if reason is Reason.FIGURES else now,
+        kept_back=None,
         paged_at=now if is_new else incident.paged_at,
         reminders=0 if is_new else incident.reminders,
         pages=incident.pages + calls,
@@ -225,6 +228,7 @@ def _returned(incident: Incident, draft: IncidentReport, now: datetime) -> tuple
         acknowledged_at=None,
         acknowledged_by=None,
         resolved_at=None,
+        cause=draft.cause,
         later_paid=0,
         reopened=incident.report.reopened + 1,
     )

@@ -27,7 +27,7 @@ class Volume:
         self._quarters = [*quarters]
 
     def learn(self, minute: int, orders: int) -> None:
-        """Take the quarter that ends with this minute; one that was taken before is not taken again."""
+        """Take the quarter that ends with this minute, -1 for one that we did not see; none is taken twice."""
         quarter = minute // STEP
         if quarter <= self._last:
             return
@@ -39,9 +39,14 @@ class Volume:
         """Return it as JSON, in the names that `Volume` takes."""
         return {"last": self._last, "quarters": self._quarters}
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the last quarter was seen."""
+        return bool(self._quarters) and self._quarters[-1] >= 0
+
     def silence(self) -> Finding | None:
         """Return that the last quarter was too quiet, against the same one of the last weeks; None before two."""
-        if not self._quarters or self._quarters[-1] < 0:
+        if not self.is_known:
             return None
         same = [seen for seen in self._quarters[-1 - _A_WEEK :: -_A_WEEK] if seen >= 0]
         expected = median(same) if len(same) >= _LEAST_WEEKS else 0.0

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, bindparam, exists, func, insert, select, update
+from sqlalchemy import Select, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.types import TypeEngine
 
@@ -144,7 +144,7 @@ class Owing(Rows):
         adding = (_ADD, [{"rows": as_parameter([_row(new) for new in deliveries])}])
         in_lanes = [new.delivery.id for new in deliveries if new.watch_id is not None]
         waiting = [lane.waiting(in_lanes, lanes=lanes, now=now)] if in_lanes else []
-        newer = [new.delivery.id for new in deliveries if _key(new)]
+        newer = [new.delivery.id for new in deliveries if _key(new) or new.event.incident is not None]
         try:
             await self._do(adding, *([] if newer else waiting))
         except IntegrityError:
@@ -156,7 +156,10 @@ class Owing(Rows):
         self.woken.deliveries = True
 
     async def _collapse(self, new_ids: Collection[DeliveryId], now: datetime) -> set[tuple[str, int]]:
-        """End what newer state takes the place of; return the lanes in which something ended."""
+        """End what newer state takes the place of; return the lanes in which something ended.
+
+        News of an incident has its figures too, so older ones that still wait in its lane never keep it waiting.
+        """
         if not new_ids:
             return set()
         newer = deliveries.alias("newer")
@@ -164,7 +167,8 @@ class Owing(Rows):
             newer.c.id.in_(new_ids),
             newer.c.subscription_id == deliveries.c.subscription_id,
             newer.c.watch_id == deliveries.c.watch_id,
-            newer.c.collapse_key == deliveries.c.collapse_key,
+            or_(newer.c.collapse_key == deliveries.c.collapse_key, newer.c.collapse_key.is_(None)),
+            deliveries.c.collapse_key.is_not(None),
             newer.c.seq > deliveries.c.seq,
         )
         ended = await self._connection.execute(
@@ -181,8 +185,9 @@ class Owing(Rows):
     async def _remember_skipped(self, new_ids: Collection[DeliveryId], gone: Iterable[AnyRow]) -> None:
         skipped: dict[tuple[Any, ...], tuple[str, ...]] = {}
         for row in gone:
-            place = tuple(row)[: len(_PLACE)]
-            skipped[place] = (*skipped.get(place, ()), *(row.skipped or ()), row.event_id)
+            # In the lane of an incident there is one key, and what never collapses has none.
+            for place in (tuple(row)[: len(_PLACE)], (row.subscription_id, row.watch_id, None)):
+                skipped[place] = (*skipped.get(place, ()), *(row.skipped or ()), row.event_id)
         staying = select(deliveries.c.seq, *_PLACE).where(deliveries.c.id.in_(new_ids), lane.OWED)
         rows = [
             {"of": seq, "ids": skipped[tuple(place)]}
