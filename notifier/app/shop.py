@@ -1,5 +1,6 @@
 """A make-believe shop: orders come in at a steady pace at three gateways, and so many of a hundred fail."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -48,15 +49,15 @@ class Shop:
         self._taken: list[Taken] = []
         self._owed: dict[str, float] = defaultdict(float)
 
-    async def trade(self) -> None:
-        """Take orders until cancelled."""
+    async def trade(self, stop: asyncio.Event) -> None:
+        """Take orders until told to stop."""
         turns, began_s, took = cycle(_TURNS), self._clock.monotonic(), 0
-        while True:
+        while not stop.is_set():
             # Customers do not wait for a shop that was held up.
             due = int((self._clock.monotonic() - began_s) / _EVERY_S) + 1 - took
             took += due
             await self._watch([self._take(method) for _ in range(due) for method in next(turns)])
-            await self._clock.sleep(began_s + took * _EVERY_S - self._clock.monotonic())
+            await self._clock.wait(stop, began_s + took * _EVERY_S - self._clock.monotonic())
 
     def counted(self, since: datetime, until: datetime, *, gateway: str | None = None) -> tuple[int, int]:
         """Return how many orders, of a gateway or of all, ended in a time, and how many of them failed."""
@@ -95,8 +96,8 @@ class Shop:
             for method in {method for methods in _TURNS for method in methods}
             for status in (FAILED, PAID)
         }
-        now, made = self._clock.now(), []
-        turns = cycle(_TURNS)
+        turns, now = cycle(_TURNS), self._clock.now()
+        made: list[Outcome] = []
         for ago in range(int(hours * 3600 / _EVERY_S), 0, -1):
             for method in next(turns):
                 gateway = RAILS[method].gateway

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -180,17 +180,13 @@ class _Act:
         until = datetime.fromisoformat(incident["updated_at"])
         since = until - timedelta(seconds=incident["window_s"])
         orders, failed = self._shop.counted(since, until, gateway=SICK)
-        if (
-            abs(orders - incident["orders"]) > _OFF_BY * orders
-            or abs(failed - incident["failed"]) > _OFF_BY * failed
-        ):
-            raise TourError(
-                f"{incident['failed']} of {incident['orders']} are told, {failed} of {orders} it was"
-            )
+        told = incident["failed"], incident["orders"]
+        if any(abs(a - b) > _OFF_BY * b for a, b in zip(told, (failed, orders), strict=True)):
+            raise TourError(f"{told[0]} of {told[1]} are told, {failed} of {orders} it was")
         normal, rate = percent(incident["normal_rate"]), percent(incident["rate"])
-        calm = ", ".join(each["text"] for each in incident["normal_slices"])
+        calm = ", ".join(sorted(each["text"] for each in incident["normal_slices"]))
         return (
-            f"      {incident['cause_text']}: {incident['failed']} of {incident['orders']} in"
+            f"      {incident['cause_text']}: {told[0]} of {told[1]} in"
             f" {duration(incident['window_s'])}, {rate} (normal {normal}); the shop counts {failed} of {orders}"
             f"\n      not affected: {calm}"
         )
@@ -209,8 +205,8 @@ class _Act:
         incident = await self._told("incident.resolved")
         if incident["id"] != self._incident["id"]:
             raise TourError("another incident was resolved")
-        calm, peak = percent(incident["rate"]), percent(incident["peak_rate"])
-        return f"      {calm} fail again, {peak} did at the worst"
+        last, peak = duration(incident["window_s"]), percent(incident["peak_rate"])
+        return f"      {percent(incident['rate'])} failed in the last {last}, {peak} at the worst"
 
     async def _edited(self) -> str:
         last = await self._slack(lambda each: _is_edit(each) and "🟢" in each.payload["text"])
@@ -246,13 +242,13 @@ class _Act:
 
 @asynccontextmanager
 async def _trading(shop: Shop) -> AsyncIterator[None]:
-    task = asyncio.create_task(shop.trade(), name="shop")
+    stop = asyncio.Event()
+    trading = asyncio.create_task(shop.trade(stop), name="shop")
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        stop.set()
+        await trading
 
 
 def _is_post(message: SlackMessage) -> bool:
