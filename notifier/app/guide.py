@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-PATIENCE_S = 25.0
+PATIENCE_S = 40.0
 
 Say = Callable[[str], None]
 

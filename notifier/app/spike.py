@@ -12,6 +12,7 @@ from typing import Any
 
 from notifier.app.daemon import assembled, listening
 from notifier.app.guide import PATIENCE_S, Guide, Say, TourError
+from notifier.app.running import settle_garbage_collection
 from notifier.app.shop import SICK, USUAL, Shop
 from notifier.channels.incident import duration, percent
 from notifier.clock import Clock, FastClock
@@ -26,7 +27,7 @@ from notifier.sandbox.serve import Settings, World, running
 from notifier.source.http import order_status_source
 from notifier.storage.contract import Storage
 
-SPEED = 60
+SPEED = 45
 RULE = """
 [alerts.authorization-failures]
 outcome = "AUTHORIZATION_FAILED"
@@ -34,10 +35,12 @@ outcome = "AUTHORIZATION_FAILED"
 """As config.toml ships it, without the hash marks."""
 _ACCOUNT = "demo"
 _HOURS = 4
-_USUAL = timedelta(minutes=4)
+_USUAL = timedelta(minutes=3)
 _SPIKE = 0.80
-_OFF_BY = 0.1
-_SOON_S = 6.0
+_WELL = 0.3
+_SEEN = 1 / 3
+"""Part of the orders of a window that must be known when it is judged; the looks at the others are not due yet."""
+_SOON_S = 15.0
 
 
 async def spike(say: Say, directory: Path) -> None:
@@ -46,9 +49,10 @@ async def spike(say: Say, directory: Path) -> None:
     Raises: TourError naming the step that failed.
     """
     say(
-        f"\nA second daemon begins, on a clock that runs {SPEED} times as fast: a minute of it takes a second here."
+        f"\nA second daemon begins, on a clock that runs {SPEED} times as fast: a quarter of an hour takes 20 s."
     )
     say("No rule is loosened for that: the alert is the one that config.toml ships.")
+    settle_garbage_collection()
     clock, key = FastClock(SPEED), secrets.token_urlsafe(24)
     guide = Guide(say, key=key)
     async with running(Settings(), clock=clock) as world, guide.session():
@@ -85,6 +89,8 @@ url = "sqlite:{directory / "spike.db"}"
 base_url = "{world.upstream_url}"
 merchant_id = "{world.sandbox.merchant_id}"
 api_key_env = "JUSPAY_KEY"
+[polling]
+price_s = 8
 [delivery]
 timeout_s = 300
 allowed_targets = ["127.0.0.0/8"]
@@ -180,13 +186,14 @@ class _Act:
         until = datetime.fromisoformat(incident["updated_at"])
         since = until - timedelta(seconds=incident["window_s"])
         orders, failed = self._shop.counted(since, until, gateway=SICK)
-        told = incident["failed"], incident["orders"]
-        if any(abs(a - b) > _OFF_BY * b for a, b in zip(told, (failed, orders), strict=True)):
-            raise TourError(f"{told[0]} of {told[1]} are told, {failed} of {orders} it was")
+        if not (orders * _SEEN <= incident["orders"] <= orders and incident["failed"] <= failed):
+            raise TourError(
+                f"{incident['failed']} of {incident['orders']} are told, {failed} of {orders} it was"
+            )
         normal, rate = percent(incident["normal_rate"]), percent(incident["rate"])
         calm = ", ".join(sorted(each["text"] for each in incident["normal_slices"]))
         return (
-            f"      {incident['cause_text']}: {told[0]} of {told[1]} in"
+            f"      {incident['cause_text']}: {incident['failed']} of {incident['orders']} in"
             f" {duration(incident['window_s'])}, {rate} (normal {normal}); the shop counts {failed} of {orders}"
             f"\n      not affected: {calm}"
         )
@@ -205,6 +212,8 @@ class _Act:
         incident = await self._told("incident.resolved")
         if incident["id"] != self._incident["id"]:
             raise TourError("another incident was resolved")
+        if incident["rate"] > _WELL:
+            raise TourError(f"resolved while {percent(incident['rate'])} fail")
         last, peak = duration(incident["window_s"]), percent(incident["peak_rate"])
         return f"      {percent(incident['rate'])} failed in the last {last}, {peak} at the worst"
 

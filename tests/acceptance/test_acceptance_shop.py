@@ -76,7 +76,7 @@ async def test_a_shop_that_was_held_up_takes_who_came_meanwhile():
         watcher.takes_s = 0.0
         await clock.advance(60)
 
-        assert len(watcher.order_ids) == 333
+        assert len(watcher.order_ids) == 336
 
 
 def test_the_alert_of_the_spike_is_the_one_that_is_shipped():
