@@ -31,6 +31,9 @@ class Clock(Protocol):
     async def wait(self, event: asyncio.Event, timeout_s: float) -> bool:
         """Return True once the event is set, False when the time is over first."""
 
+    def machine_s(self, seconds: float) -> float:
+        """Return how many seconds of the machine's so many of these are, for what waits by the machine itself."""
+
 
 class SystemClock:
     """The machine's own time."""
@@ -61,6 +64,9 @@ class SystemClock:
             return False
         return True
 
+    def machine_s(self, seconds: float) -> float:
+        return seconds
+
 
 class SteadyClock(SystemClock):
     """The time that the daemon goes by: even, whatever is done to the wall clock, until it is told to follow.
@@ -82,6 +88,30 @@ class SteadyClock(SystemClock):
 
     def _wall_ns(self) -> int:
         return time.time_ns()
+
+
+class FastClock(SystemClock):
+    """Time that begins now and runs `speed` times as fast as the machine's, for shows and never for real orders."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._begun_ns = time.time_ns()
+        self._since_ns = time.monotonic_ns()
+
+    def now(self) -> datetime:
+        return _instant(self._begun_ns + int((time.monotonic_ns() - self._since_ns) * self._speed))
+
+    def monotonic(self) -> float:
+        return super().monotonic() * self._speed
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(self.machine_s(seconds))
+
+    async def wait(self, event: asyncio.Event, timeout_s: float) -> bool:
+        return await super().wait(event, self.machine_s(timeout_s))
+
+    def machine_s(self, seconds: float) -> float:
+        return seconds / self._speed
 
 
 def _instant(ns: int) -> datetime:

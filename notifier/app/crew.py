@@ -59,7 +59,8 @@ def crew(
     jobs = _jobs(ground, telling) + _pulse(ground, liveness, stack)
     cadence, pollers = polling.cadence, polling.pollers
     learner = Learner(cadence=cadence, storage=ground.storage, clock=ground.clock, metrics=ground.metrics)
-    return [learner, *pollers, deliverer, replayer, Schedule(jobs, metrics=ground.metrics)]
+    schedule = Schedule(jobs, clock=ground.clock, metrics=ground.metrics)
+    return [learner, *pollers, deliverer, replayer, schedule]
 
 
 def telling_of(config: Config, accounts: Mapping[str, bool]) -> Telling:

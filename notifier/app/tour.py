@@ -1,6 +1,7 @@
 """`notifier demo`: a scripted tour of the real daemon, ending by itself; it fails unless all of it happened.
 
-The daemon is a process of its own, so that it can be killed; sandbox, receiver and mailbox live in this one.
+The daemon is a process of its own, so that it can be killed; sandbox, receiver and mailbox live in this one. The
+second act, a spike, is in `spike`.
 """
 
 import asyncio
@@ -10,13 +11,10 @@ import secrets
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import aiohttp
-
+from notifier.app.guide import PATIENCE_S, Guide, Say, TourError
+from notifier.app.spike import spike
 from notifier.clock import SystemClock
 from notifier.sandbox.lives.scenario import Step
 from notifier.sandbox.mailbox import Mail
@@ -24,14 +22,7 @@ from notifier.sandbox.receiver import Failure, Received, SlackMessage
 from notifier.sandbox.serve import Settings, World, running
 from notifier.web.wording import line, moment, step
 
-_PATIENCE_S = 25.0
 _FIRST, _SECOND = "DEMO-1", "DEMO-2"
-
-Say = Callable[[str], None]
-
-
-class TourError(Exception):
-    """Something that the tour promised did not happen."""
 
 
 async def tour(say: Say) -> None:
@@ -40,74 +31,61 @@ async def tour(say: Say) -> None:
     Raises: TourError naming the step that failed.
     """
     with tempfile.TemporaryDirectory(prefix="notifier-demo-") as directory:
-        async with running(Settings()) as world:
-            guide = _Guide(world, Path(directory), say)
-            async with guide.session():
-                await guide.walk()
+        key = secrets.token_urlsafe(24)
+        guide = Guide(say, key=key)
+        async with running(Settings()) as world, guide.session():
+            walk = _Walk(world, Path(directory), guide, key=key)
+            try:
+                await walk.through()
+            finally:
+                await walk.kill()
+        await spike(say, Path(directory))
 
 
-class _Guide:
-    """One tour: its world, its daemon, and what was seen."""
+class _Walk:
+    """The first act: its world, its daemon, and what was seen."""
 
-    def __init__(self, world: World, directory: Path, say: Say) -> None:
+    def __init__(self, world: World, directory: Path, guide: Guide, *, key: str) -> None:
         self._world = world
         self._directory = directory
-        self._say = say
-        self._key = secrets.token_urlsafe(24)
+        self._guide = guide
+        self._key = key
         self._master_key = base64.b64encode(secrets.token_bytes(32)).decode()
         self._daemon: asyncio.subprocess.Process | None = None
-        self._url = ""
-        self._http: aiohttp.ClientSession
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[None]:
-        headers = {"Authorization": f"Bearer {self._key}"}
-        async with aiohttp.ClientSession(headers=headers) as self._http:
-            try:
-                yield
-            finally:
-                if self._daemon is not None and self._daemon.returncode is None:
-                    self._daemon.kill()
-                    await self._daemon.wait()
-
-    async def walk(self) -> None:
-        self._say("A daemon, a make-believe Juspay and three receivers start on loopback.")
+    async def through(self) -> None:
+        """Take every step of it."""
+        say, step = self._guide.say, self._guide.step
+        say("A daemon, a make-believe Juspay and three receivers start on loopback.")
         self._write_config()
         await self._start()
-        await self._step("a subscription is made over REST; its secret is shown once", self._subscribe)
+        await step("a subscription is made over REST; its secret is shown once", self._subscribe)
         self._world.sandbox.create(_FIRST, amount=38_600, steps=_paid(pending_s=3, paid_s=7))
-        await self._step(f"{_FIRST} is registered: INR 386.00 expected", self._register, _FIRST)
+        await step(f"{_FIRST} is registered: INR 386.00 expected", self._register, _FIRST)
         for event_type in ("order.new", "order.pending_vbv", "order.charged"):
-            await self._step(
+            await step(
                 f"signed callback {event_type}, signature verified", self._callback, _FIRST, event_type
             )
-        await self._step("Slack message for the on-call channel", self._slack, _FIRST)
-        await self._step("e-mail, threaded by order", self._mail, _FIRST)
+        await step("Slack message for the on-call channel", self._slack, _FIRST)
+        await step("e-mail, threaded by order", self._mail, _FIRST)
 
-        self._say("\nThe receiver goes down, then the daemon is killed with -9 while a payment is under way.")
+        say("\nThe receiver goes down, then the daemon is killed with -9 while a payment is under way.")
         self._world.sandbox.create(_SECOND, amount=64_900, steps=_failed_then_paid())
         await self._register(_SECOND)
         await self._callback(_SECOND, "order.pending_vbv")
         self._world.receiver.fail(Failure(status=503, count=1, path="/callbacks"))
-        await self._step("order.authorization_failed is refused by the receiver (503)", self._refused)
-        await self._step("kill -9", self._kill)
+        await step("order.authorization_failed is refused by the receiver (503)", self._refused)
+        await step("kill -9", self.kill)
         await asyncio.sleep(3)
         await self._start()
-        await self._step("started again on the same database", self._ready)
+        await step("started again on the same database", self._ready)
         for event_type in ("order.authorization_failed", "order.late_success"):
-            await self._step(
+            await step(
                 f"signed callback {event_type}, signature verified", self._callback, _SECOND, event_type
             )
-        await self._step("nothing is missing: the sequence has no gap", self._no_gap)
-        await self._step("explain says why", self._explain)
-        await self._step("SIGTERM drains and exits 0", self._stop)
-
-    async def _step(self, what: str, action: Callable[..., Awaitable[str | None]], *args: str) -> None:
-        try:
-            detail = await action(*args)
-        except TimeoutError:
-            raise TourError(f"did not happen within {_PATIENCE_S:.0f} s: {what}") from None
-        self._say(f"  ✓ {what}" + (f"\n{detail}" if detail else ""))
+        await step("nothing is missing: the sequence has no gap", self._no_gap)
+        await step("explain says why", self._explain)
+        await step("SIGTERM drains and exits 0", self._stop)
 
     def _write_config(self) -> None:
         world = self._world
@@ -162,24 +140,17 @@ level = "warning"
             cwd=self._directory, env=environ, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert self._daemon.stdout is not None
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             async for raw in self._daemon.stdout:
                 words = raw.decode().split()
                 if words[:1] == ["REST"]:
-                    self._url = words[1]
+                    self._guide.url = words[1]
                     return
         raise TourError("the daemon ended before it listened")
 
-    async def _call(self, method: str, path: str, body: object = None) -> Any:
-        async with self._http.request(method, self._url + path, json=body) as answer:
-            document = await answer.json(content_type=None)
-            if answer.status >= 400:  # noqa: PLR2004
-                raise TourError(f"{method} {path} answered {answer.status}: {document}")
-            return document
-
     async def _subscribe(self) -> None:
         body = {"channel": "webhook", "target": f"{self._world.receiver_url}/callbacks", "events": ["*"]}
-        made = await self._call("POST", "/v1/subscriptions", body)
+        made = await self._guide.call("POST", "/v1/subscriptions", body)
         self._world.receiver.secret = made["secret"]
 
     async def _register(self, order_id: str) -> None:
@@ -187,7 +158,7 @@ level = "warning"
         assert order is not None
         amount = f"{order.life.amount / 100:.2f}"
         body = {"order_id": order_id, "expect": {"amount": amount, "currency": "INR"}, "tags": ["demo"]}
-        await self._call("POST", "/v1/watches", body)
+        await self._guide.call("POST", "/v1/watches", body)
 
     async def _callback(self, order_id: str, event_type: str) -> str:
         def is_it(got: Received) -> bool:
@@ -195,7 +166,7 @@ level = "warning"
                 got.event_type == event_type and got.verified and got.json()["data"]["order_id"] == order_id
             )
 
-        got = await self._world.receiver.callbacks.wait_for(is_it, _PATIENCE_S)
+        got = await self._world.receiver.callbacks.wait_for(is_it, PATIENCE_S)
         data = got.json()["data"]
         return f"      {step(data['previous'], data['current'])}   webhook-id {got.headers['webhook-id']}"
 
@@ -204,38 +175,39 @@ level = "warning"
             text = str(message.payload["text"])
             return order_id in text and "CHARGED" in text.upper()
 
-        message = await self._world.receiver.slack.wait_for(is_it, _PATIENCE_S)
+        message = await self._world.receiver.slack.wait_for(is_it, PATIENCE_S)
         return f"      {message.payload['text']}"
 
     async def _mail(self, order_id: str) -> str:
         def is_it(mail: Mail) -> bool:
             return order_id in str(mail.message["Subject"])
 
-        mail = await self._world.mailbox.wait_for(is_it, _PATIENCE_S)
+        mail = await self._world.mailbox.wait_for(is_it, PATIENCE_S)
         return f"      Subject: {mail.message['Subject']}"
 
     async def _refused(self) -> str:
         def is_it(got: Received) -> bool:
             return got.event_type == "order.authorization_failed"
 
-        await self._world.receiver.callbacks.wait_for(is_it, _PATIENCE_S)
+        await self._world.receiver.callbacks.wait_for(is_it, PATIENCE_S)
         await asyncio.sleep(0.5)  # The answer is to be on record; the next attempt is two seconds away.
-        page = await self._call("GET", f"/v1/deliveries?order_id={_SECOND}&state=pending")
+        page = await self._guide.call("GET", f"/v1/deliveries?order_id={_SECOND}&state=pending")
         return "".join(f"      still owed: {item['event_type']}, {item['reason']}" for item in page["items"])
 
-    async def _kill(self) -> None:
-        assert self._daemon is not None
-        self._daemon.kill()
-        await self._daemon.wait()
+    async def kill(self) -> None:
+        """Kill the daemon, if it runs."""
+        if self._daemon is not None and self._daemon.returncode is None:
+            self._daemon.kill()
+            await self._daemon.wait()
 
     async def _ready(self) -> None:
-        await self._call("GET", "/readyz")
+        await self._guide.call("GET", "/readyz")
 
     async def _no_gap(self) -> str:
         numbers = sorted({int(got.headers["notifier-sequence"]) for got in self._world.receiver.callbacks})
         if numbers != list(range(1, len(numbers) + 1)):
             raise TourError(f"the sequence has a gap: {numbers}")
-        events = await self._call("GET", "/v1/events?limit=500")
+        events = await self._guide.call("GET", "/v1/events?limit=500")
         told = {got.event_id for got in self._world.receiver.callbacks}
         missing = [event["id"] for event in events["items"] if event["id"] not in told]
         if missing:
@@ -243,11 +215,13 @@ level = "warning"
         return f"      {len(numbers)} events, numbers 1 to {len(numbers)}, each received"
 
     async def _explain(self) -> str:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             # What the receivers have got is on record a moment later.
-            while (await self._call("GET", f"/v1/deliveries?order_id={_SECOND}&state=pending"))["items"]:
+            while (await self._guide.call("GET", f"/v1/deliveries?order_id={_SECOND}&state=pending"))[
+                "items"
+            ]:
                 await SystemClock().sleep(0.2)
-        document = await self._call("GET", f"/v1/orders/{_SECOND}/timeline")
+        document = await self._guide.call("GET", f"/v1/orders/{_SECOND}/timeline")
         now = SystemClock().now()
         lines = [f"      {moment(item['at'], now)}  {line(item, now).plain()}" for item in document["items"]]
         if not lines:
@@ -257,7 +231,7 @@ level = "warning"
     async def _stop(self) -> None:
         assert self._daemon is not None
         self._daemon.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             code = await self._daemon.wait()
         if code != 0:
             raise TourError(f"SIGTERM ended with {code}")

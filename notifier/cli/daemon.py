@@ -134,7 +134,8 @@ def _told_to_stop() -> Iterator[asyncio.Event]:
 async def demo(*, options: Common = COMMON) -> None:
     """Show everything once, on the sandbox, in under a minute; exit status 0 only if all of it happened."""
     del options
-    from notifier.app.tour import TourError, tour
+    from notifier.app.guide import TourError
+    from notifier.app.tour import tour
 
     try:
         await tour(_say_at_once)

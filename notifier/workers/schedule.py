@@ -9,9 +9,12 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MA
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from notifier.clock import Clock
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 
+_LEAST_S = 0.5
+"""Of the machine's: no clock runs so fast that housekeeping is all that is done."""
 _OUTCOMES = {EVENT_JOB_ERROR: "failed", EVENT_JOB_EXECUTED: "done", EVENT_JOB_MAX_INSTANCES: "overran"}
 
 log = get_logger(__name__)
@@ -19,7 +22,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Something done every so often. Units: seconds; a run longer than `limit_s` is stopped."""
+    """Something done every so often. Units: seconds; a run longer than `limit_s` of the machine's is stopped."""
 
     name: str
     every_s: float
@@ -32,8 +35,9 @@ class Schedule:
 
     name = "schedule"
 
-    def __init__(self, jobs: tuple[Job, ...], *, metrics: Metrics) -> None:
+    def __init__(self, jobs: tuple[Job, ...], *, clock: Clock, metrics: Metrics) -> None:
         self._jobs = jobs
+        self._clock = clock
         self._metrics = metrics
         self._running: set[asyncio.Task[None]] = set()
 
@@ -45,7 +49,7 @@ class Schedule:
         )
         scheduler.add_listener(self._count, EVENT_JOB_ERROR | EVENT_JOB_EXECUTED | EVENT_JOB_MAX_INSTANCES)
         for job in self._jobs:
-            trigger = IntervalTrigger(seconds=job.every_s, timezone=UTC)
+            trigger = IntervalTrigger(seconds=max(self._clock.machine_s(job.every_s), _LEAST_S), timezone=UTC)
             scheduler.add_job(self._once, trigger, args=[job], id=job.name)
         scheduler.start()
         try:
@@ -69,11 +73,11 @@ class Schedule:
     def _count(self, event: JobEvent) -> None:
         outcome = _OUTCOMES[event.code]
         self._metrics.scheduled_jobs_total.labels(event.job_id, outcome).inc()
-        if outcome != "done":
+        if outcome == "overran":
+            log.warning("job.overran", job=event.job_id)
+        elif outcome != "done":
             error = getattr(event, "exception", None)
-            log.error(
-                "job.failed", job=event.job_id, outcome=outcome, error=type(error).__name__ if error else None
-            )
+            log.error("job.failed", job=event.job_id, error=type(error).__name__ if error else None)
 
 
 async def _bounded(job: Job) -> None:

@@ -1,10 +1,11 @@
-"""The clock that the daemon goes by, on a machine whose wall clock is set."""
+"""The clocks that a daemon goes by: on a machine whose wall clock is set, and run fast for a show."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
-from notifier.clock import SteadyClock
+from notifier.clock import FastClock, SteadyClock
 
 HOUR = timedelta(hours=1)
 SOON = timedelta(seconds=2)
@@ -37,3 +38,26 @@ def test_it_tells_the_machines_time_in_whole_milliseconds():
     assert abs(clock.drift()) < SOON
     assert clock.now().utcoffset() == timedelta()
     assert clock.now().microsecond % 1000 == 0
+
+
+async def test_a_fast_clock_lets_a_minute_pass_in_a_moment():
+    clock = FastClock(6000)
+    began, began_s = clock.now(), clock.monotonic()
+    await clock.sleep(60)
+
+    assert clock.now() - began >= timedelta(seconds=60)
+    assert clock.monotonic() - began_s >= 60
+    assert clock.machine_s(60) == 0.01
+    assert not clock.drift()
+
+
+async def test_waiting_by_a_fast_clock_ends_with_the_event_or_with_its_own_time():
+    clock, event = FastClock(6000), asyncio.Event()
+    assert not await clock.wait(event, 60)
+
+    event.set()
+    assert await clock.wait(event, 60)
+
+
+def test_every_other_clock_lasts_as_long_as_the_machines():
+    assert SteadyClock().machine_s(60) == 60

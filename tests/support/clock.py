@@ -49,6 +49,9 @@ class FakeClock:
             waiter.cancel()
             timer.cancel()
 
+    def machine_s(self, seconds: float) -> float:
+        return seconds
+
     def step(self, seconds: float) -> None:
         """Set the wall clock without time passing, as an operator or a resumed machine does."""
         self._drift += timedelta(seconds=seconds)
