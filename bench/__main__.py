@@ -28,6 +28,11 @@ def main() -> None:
 
         judge(sys.argv[2:])
         return
+    if sys.argv[1:2] == ["live"]:
+        from bench.live import main as live  # noqa: PLC0415
+
+        live(sys.argv[2:])
+        return
     if sys.argv[1:] == ["alerts"]:
         from bench.alerts import spikes  # noqa: PLC0415 - it alone needs numpy
 
