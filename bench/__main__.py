@@ -28,6 +28,11 @@ def main() -> None:
 
         judge(sys.argv[2:])
         return
+    if sys.argv[1:2] == ["budget"]:
+        from bench.budget import main as budget  # noqa: PLC0415
+
+        budget(sys.argv[2:])
+        return
     if sys.argv[1:2] == ["live"]:
         from bench.live import main as live  # noqa: PLC0415
 
