@@ -38,6 +38,11 @@ def main() -> None:
 
         live(sys.argv[2:])
         return
+    if sys.argv[1:] == ["settled"]:
+        from bench.settled import main as settled  # noqa: PLC0415
+
+        settled()
+        return
     if sys.argv[1:] == ["alerts"]:
         from bench.alerts import spikes  # noqa: PLC0415 - it alone needs numpy
 
