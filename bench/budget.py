@@ -1,7 +1,8 @@
 """`python -m bench budget`: the protocol by which the budget is judged, on made-up orders and a clock of its own.
 
 The functions are the daemon's: bucket, price that fits, order of service, the cadence itself. What is left out is the
-database and the network. Orders come at random, 1.5 a second (6 where the budget steps), and are watched for an hour; the first hour warms up.
+database and the network. Orders come at random, 1.5 a second (6 where the budget steps), and are watched for an hour;
+the first hour warms up.
 """
 
 import argparse
