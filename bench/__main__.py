@@ -28,6 +28,21 @@ def main() -> None:
 
         judge(sys.argv[2:])
         return
+    if sys.argv[1:2] == ["budget"]:
+        from bench.budget import main as budget  # noqa: PLC0415
+
+        budget(sys.argv[2:])
+        return
+    if sys.argv[1:2] == ["live"]:
+        from bench.live import main as live  # noqa: PLC0415
+
+        live(sys.argv[2:])
+        return
+    if sys.argv[1:] == ["settled"]:
+        from bench.settled import main as settled  # noqa: PLC0415
+
+        settled()
+        return
     if sys.argv[1:] == ["alerts"]:
         from bench.alerts import spikes  # noqa: PLC0415 - it alone needs numpy
 
