@@ -11,7 +11,9 @@ from notifier.web import (
     events,
     health,
     hints,
+    incident_page,
     incidents,
+    order_page,
     orders,
     page,
     replays,
@@ -126,5 +128,7 @@ ROUTES = (
     Route("GET", "/healthz", health.healthz, is_keyless=True),
     Route("GET", "/readyz", health.readyz, success=(200, 503), is_keyless=True),
     Route("GET", "/metrics", health.metrics),
-    Route("GET", "/", page.status),
+    Route("GET", "/", page.status, is_page=True),
+    Route("GET", "/incidents/{id}", incident_page.show, AccountQuery, is_page=True),
+    Route("GET", "/orders/{order_id}", order_page.show, AccountQuery, is_page=True),
 )

@@ -4,27 +4,11 @@ import pytest
 
 from notifier.domain.alert.alert import AlertId
 from notifier.domain.alert.report import IncidentState, Reason
-from notifier.domain.alert.rule import Plain
 from notifier.storage.alerting import Learned
-from support.traffic import Traffic, an_alert, told
+from support.traffic import an_alert, told
 
 RULE = {"name": "failures", "outcome": "AUTHORIZATION_FAILED"}
 HALF = {"window_s": 300, "rate_over": 0.4, "at_least": 20}
-
-
-@pytest.fixture
-async def spike(services, clock):
-    """An incident that is open: one gateway fails, and somebody listens."""
-    traffic = Traffic(services)
-    await clock.advance(2700)
-    async with services.storage.writing() as tx:
-        await tx.save_alert(an_alert(tiers=frozenset(), plain=Plain(window=5, rate=0.4, least=20)))
-    await traffic.past(60)
-    traffic.rates["RAZORPAY"] = 0.9
-    await traffic.lived(traffic.alerter(), 4)
-    async with services.storage.reading() as tx:
-        (incident,) = await tx.incidents("shop")
-    return incident
 
 
 async def test_an_alert_is_made_read_changed_and_deleted(api):
