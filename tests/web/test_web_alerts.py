@@ -47,6 +47,7 @@ async def test_an_alert_is_made_read_changed_and_deleted(api):
         (["refund"], ["page", "run", "slow", "warn"]),
         (["mandate"], ["page", "run", "slow", "warn"]),
         (["loan"], ["page", "run", "slow", "warn"]),
+        (["stuck"], ["page", "run", "slow", "warn"]),
         (["silence"], ["silence"]),
     ],
 )
@@ -70,6 +71,7 @@ async def test_a_threshold_of_ones_own_stands_alone_unless_tiers_are_given(api):
         ({"outcome": "CHARGED"}, "outcome"),
         ({"outcome": ["refund", "AUTHORIZATION_FAILED"]}, "outcome"),
         ({"outcome": []}, "outcome"),
+        ({"outcome": ["stuck", "AUTHORIZATION_FAILED"]}, "outcome"),
         ({"dimensions": ["shoe_size"]}, "dimensions.0"),
         ({"filter": {"shoe_size": ["9"]}}, "filter.shoe_size"),
         ({"filter": {"gateway": []}}, "filter.gateway"),

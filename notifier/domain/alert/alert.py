@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
-from notifier.domain.alert.outcome import PLACED, Family
+from notifier.domain.alert.outcome import PLACED, STUCK, Family
 from notifier.domain.alert.report import Tier
 from notifier.domain.alert.rule import DEFAULT_WORDS, Plain, Rule
 from notifier.errors import InvalidValue
@@ -22,7 +22,7 @@ _OF_FAMILIES = {
 _STATUSES = frozenset(
     {"AUTHENTICATION_FAILED", "AUTHORIZATION_FAILED", "JUSPAY_DECLINED", "DECLINED", "CAPTURE_FAILED"}
 )
-OUTCOMES = (*sorted(_STATUSES), *_OF_FAMILIES, SILENCE)
+OUTCOMES = (*sorted(_STATUSES), STUCK, *_OF_FAMILIES, SILENCE)
 """What `outcome` may be: statuses of orders, of which it may name several, or one of the other words."""
 
 
@@ -82,7 +82,7 @@ def watched(outcome: Sequence[str]) -> tuple[Family, frozenset[str]]:
     words = frozenset(outcome)
     if words == {SILENCE}:
         return Family.ORDER, DEFAULT_WORDS
-    if words and words <= _STATUSES:
+    if words == {STUCK} or (words and words <= _STATUSES):
         return Family.ORDER, words
     for family, failed in _OF_FAMILIES.items():
         if words == {family.value}:
