@@ -9,7 +9,7 @@ from aiohttp import web
 from notifier.channels.incident import plain
 from notifier.errors import NotFound
 from notifier.storage.contract import Transaction
-from notifier.web.html import Html, element, joined, page, table
+from notifier.web.html import Html, element, joined, link, page, table
 from notifier.web.incident_page import accounts_of
 from notifier.web.routing import Call
 from notifier.web.timeline import story
@@ -35,13 +35,15 @@ async def _story(call: Call, tx: Transaction, account: str) -> Html | None:
     entries, is_complete = await story(tx, watch, call.services.outlook(watch))
     now = call.services.clock.now()
     heads = ("at (UTC)", "what", "")
-    told = table(f"Account {account}", heads, (_row(entry, now) for entry in reversed(entries)))
+    told = table(f"Account {account}", heads, (_row(entry, account, now) for entry in reversed(entries)))
     return told if is_complete else joined(told, element("p", "There is more than is shown here."))
 
 
-def _row(entry: Mapping[str, Any], now: datetime) -> tuple[object, ...]:
+def _row(entry: Mapping[str, Any], account: str, now: datetime) -> tuple[object, ...]:
     told = line(entry, now)
     reason = f"({told.reason})" if told.reason else ""
     said = plain(" ".join(filter(None, (told.text, told.word, reason))), _LONGEST)
     changes = (element("div", element("small", plain(each, _LONGEST))) for each in told.changes)
-    return moment(entry["at"], now), told.kind, joined(said, *changes)
+    is_incident = entry["kind"] == "incident"
+    kind = link(told.kind, "incidents", entry["id"], account=account) if is_incident else told.kind
+    return moment(entry["at"], now), kind, joined(said, *changes)

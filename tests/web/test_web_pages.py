@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from notifier.channels.incident import incident_words
 from notifier.domain.alert.report import Code, SliceFigures, incident_document
 from notifier.domain.money import Money
+from support.traffic import Traffic
 
 EVIL = "<script>alert(1)</script>"
 
@@ -203,3 +205,39 @@ async def test_links_that_name_no_account_find_it_among_several(serve, services,
     assert "Account shop" in both.text
     assert "Account shop" not in (await shown(api, "/orders/JP1?account=other")).text
     assert (await api.get("/orders/JP1?account=west")).status == 422
+
+
+async def kinds_of(api, order_id):
+    items = (await api.get(f"/v1/orders/{order_id}/timeline")).body["items"]
+    return [each for each in items if each["kind"] == "incident"]
+
+
+async def test_an_order_says_which_incidents_it_was_part_of(api, services, spike, clock):
+    async with services.storage.reading() as tx:
+        ends = [each.outcome for each in await tx.outcomes("shop", after=0, limit=9000)]
+    within = [each for each in ends if each.ended_at >= spike.report.opened_at - timedelta(seconds=60)]
+    bad = next(each for each in within if each.is_failed and ("gateway", "RAZORPAY") in each.dimensions)
+    well = next(each for each in within if not each.is_failed and ("gateway", "RAZORPAY") in each.dimensions)
+    elsewhere = next(each for each in within if each.is_failed and ("gateway", "PAYU") in each.dimensions)
+    before = next(each for each in ends if each.is_failed and ("gateway", "RAZORPAY") in each.dimensions)
+    for each in (bad, well, elsewhere, before):
+        await api.post("/v1/watches", {"order_id": each.order_key})
+    (told,) = await kinds_of(api, bad.order_key)
+    assert (told["id"], told["cause_text"], told["state"]) == (spike.id, "gateway RAZORPAY", "open")
+    for each in (well, elsewhere, before):
+        assert await kinds_of(api, each.order_key) == []
+    await amended(services, spike, samples=(well.order_key,))
+    assert len(await kinds_of(api, well.order_key)) == 1
+    page = await shown(api, f"/orders/{bad.order_key}")
+    assert page.links == [f"../incidents/{spike.id}?account=shop"]
+    assert "P1 gateway RAZORPAY open" in page.text
+
+
+async def test_an_order_that_failed_after_the_end_was_no_part_of_it(api, services, spike, clock):
+    await api.delete("/v1/alerts/alr_1")
+    await clock.advance(60)
+    later = Traffic(services).outcome("late", "RAZORPAY", is_failed=True, at=clock.now())
+    async with services.storage.writing() as tx:
+        await tx.add_outcomes([later], observed_at=clock.now(), is_dated=True)
+    await api.post("/v1/watches", {"order_id": "late"})
+    assert await kinds_of(api, "late") == []

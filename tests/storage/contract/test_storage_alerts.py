@@ -131,6 +131,18 @@ async def test_what_an_alert_learned_outlives_its_edits(storage, at):
         assert await tx.alert_learned(AlertId("alr_failures")) == learned
 
 
+async def test_incidents_of_a_span_are_those_that_were_open_in_it(storage, at):
+    async with storage.writing() as tx:
+        for number, ended_at in ((1, at(20)), (2, None), (3, at(90)), (4, None)):
+            each = incident(number, opened_at=at(10 * number))
+            await tx.save_incident(replace(each, report=replace(each.report, resolved_at=ended_at)))
+    async with storage.reading() as tx:
+        for since, until, numbers in ((0, 9, []), (20, 30, [1, 2, 3]), (21, 39, [2, 3]), (91, 99, [2, 4])):
+            found = await tx.incidents_between("main", at(since), at(until), limit=9)
+            assert [each.report.number for each in found] == numbers
+        assert len(await tx.incidents_between("main", at(0), at(99), limit=2)) == 2
+
+
 async def test_what_was_told_of_an_incident_last_is_found_newest_first(storage, at):
     telling = Told(expires_after_s=60, lanes=Lanes(), new_id=lambda: "dlv_1", livemode=lambda _: False)
     reasons = [Reason.OPENED, Reason.FIGURES, Reason.ACKNOWLEDGED]
