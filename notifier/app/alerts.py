@@ -81,7 +81,10 @@ async def _write(tx: Transaction, alert: Alert, known: Alert | None, new_id: Cal
         raise ConfigError(
             [Problem(f"alerts.{alert.name}", f"an alert made over REST is named {alert.name!r}; delete one")]
         )
-    alert = replace(alert, id=known.id if known else AlertId(f"alr_{new_id()}"))
+    if known is None:
+        alert = replace(alert, id=AlertId(f"alr_{new_id()}"))
+    else:
+        alert = replace(alert, id=known.id, accepted=known.accepted)
     await tx.save_alert(alert)
     if known is not None and (known.rule, known.state) != (alert.rule, alert.state):
         await tx.save_alert_learned(alert.id, Learned())

@@ -27,6 +27,7 @@ from notifier.web.alert_shapes import (
     Backtest,
     IncidentQuery,
     NewAlert,
+    NewNormal,
     NewSilence,
     SilenceWish,
 )
@@ -115,6 +116,7 @@ ROUTES = (
     Route("PATCH", _ALERT, alerts.amend, AccountQuery, AlertMembers),
     Route("DELETE", _ALERT, alerts.remove, AccountQuery, success=(204,)),
     Route("POST", f"{_ALERT}/backtest", alerts.backtest, AccountQuery, Backtest),
+    Route("POST", f"{_ALERT}/accept", alerts.accept, AccountQuery, NewNormal, success=(202,)),
     Route("GET", "/v1/incidents", incidents.index, IncidentQuery),
     Route("GET", _INCIDENT, incidents.read, AccountQuery),
     Route("POST", f"{_INCIDENT}/ack", incidents.acknowledge, AccountQuery, Acknowledgement),

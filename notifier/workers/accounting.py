@@ -37,10 +37,16 @@ class Book:
     """Number of the outcome after which it counts; what was seen before is too old for it."""
 
     def step(self, minute: int, held: Collection[Place]) -> Verdict:
-        """Judge the next minute."""
+        """Judge the next minute; what people accepted for normal by then is normal."""
+        for place in self.accepted(minute):
+            self.ledger.detector.accept(place)
         verdict = self.ledger.step(minute, held)
         self.judged = minute
         return verdict
+
+    def accepted(self, minute: int) -> list[Place]:
+        """Return the places whose present state is taken for normal with a minute."""
+        return [each.cause for each in self.alert.accepted if minute_of(each.at) == minute]
 
     def learned(self) -> Learned:
         """Return what is to be kept of it."""

@@ -1,5 +1,7 @@
 """Alerts, incidents and silences over REST."""
 
+from datetime import timedelta
+
 import pytest
 
 from notifier.domain.alert.alert import AlertId
@@ -196,3 +198,26 @@ async def test_a_backtest_of_nothing_finds_nothing(api):
     answer = (await api.post(f"/v1/alerts/{made['id']}/backtest", {"days": 1})).body
     assert (answer["pages"], answer["median_delay_s"]) == ([], None)
     assert (await api.post(f"/v1/alerts/{made['id']}/backtest", {"days": 99})).status == 422
+
+
+async def test_a_new_normal_is_taken_with_a_minute_that_is_still_to_be_judged(api, storage, clock, spike):
+    answer = await api.post("/v1/alerts/alr_1/accept", {"by": "asha", "cause": {"gateway": "RAZORPAY"}})
+    assert answer.status == 202
+    assert (answer.body["cause_text"], answer.body["by"]) == ("gateway RAZORPAY", "asha")
+    async with storage.reading() as tx:
+        (wish,) = (await tx.alert("shop", AlertId("alr_1"))).accepted
+    assert clock.now() < wish.at <= clock.now() + timedelta(seconds=60)
+    assert wish.cause == (("gateway", "RAZORPAY"),)
+    await api.patch("/v1/alerts/alr_1", {"page_budget": 5})
+    async with storage.reading() as tx:
+        assert (await tx.alert("shop", AlertId("alr_1"))).accepted == (wish,)
+
+
+async def test_nothing_is_accepted_of_a_place_that_is_not_judged(api, spike):
+    fresh = (await api.post("/v1/alerts", RULE | {"name": "fresh"})).body["id"]
+    for alert_id, cause in (("alr_1", {"gateway": "NOBODY"}), (fresh, {})):
+        refused = await api.post(f"/v1/alerts/{alert_id}/accept", {"by": "asha", "cause": cause})
+        assert refused.status == 409
+        assert "has learned nothing of" in refused.body["detail"]
+    wrong = await api.post("/v1/alerts/alr_1/accept", {"cause": {"shoe_size": "9"}})
+    assert set(wrong.fields) == {"by", "cause.shoe_size"}

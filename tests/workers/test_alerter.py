@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from notifier.domain.alert.alert import AlertId, watched
+from notifier.domain.alert.alert import Acceptance, AlertId, watched
 from notifier.domain.alert.incident import acknowledged
 from notifier.domain.alert.outcome import STUCK
 from notifier.domain.alert.report import IncidentState, Reason, Severity, Tier
@@ -87,6 +87,29 @@ async def test_orders_that_hang_at_one_gateway_open_an_incident_that_ends_with_t
     await traffic.lived(alerter, 25)
     (incident,) = await kept(house)
     assert incident.report.state is IncidentState.RESOLVED
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_what_somebody_accepts_is_normal_from_that_minute_on(house, is_restarted):
+    traffic = Traffic(house)
+    await house.clock.advance(2700)
+    async with house.storage.writing() as tx:
+        await tx.save_alert(an_alert())
+    await traffic.past(240)
+    alerter = traffic.alerter()
+    traffic.rates["RAZORPAY"] = 0.6
+    await traffic.lived(alerter, 65)
+    (incident,) = await kept(house)
+    assert incident.report.state is IncidentState.OPEN
+    wish = Acceptance(cause=incident.report.cause, at=house.clock.now(), by="asha")
+    async with house.storage.writing() as tx:
+        await tx.save_alert(an_alert(accepted=(wish,)))
+    await traffic.lived(alerter, 3)
+    alerter = traffic.alerter() if is_restarted else alerter
+    await traffic.lived(alerter, 10)
+    (incident,) = await kept(house)
+    assert incident.report.state is IncidentState.RESOLVED
+    assert (await told(house))[-1] == RESOLVED
 
 
 async def test_a_restart_in_the_middle_opens_nothing_twice_and_loses_no_end(house, traffic):

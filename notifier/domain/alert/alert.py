@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
 from notifier.domain.alert.outcome import PLACED, STUCK, Family
-from notifier.domain.alert.report import Tier
+from notifier.domain.alert.report import Place, Tier
 from notifier.domain.alert.rule import DEFAULT_WORDS, Plain, Rule
 from notifier.errors import InvalidValue
 
@@ -34,6 +35,15 @@ class AlertState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """Somebody's word that the last hour of a place is its new normal, taken with the minute that begins at `at`."""
+
+    cause: Place
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert of one account; members as REST and `[alerts.NAME]` have them."""
 
@@ -51,6 +61,7 @@ class Alert:
     routes: tuple[str, ...] = ()
     state: AlertState = AlertState.ACTIVE
     managed: str | None = None
+    accepted: tuple[Acceptance, ...] = ()
 
     @property
     def outcome(self) -> tuple[str, ...]:
