@@ -91,7 +91,8 @@ async def _write(
         raise ConfigError(
             [Problem(f"alerts.{alert.name}", f"an alert made over REST is named {alert.name!r}; delete one")]
         )
-    await change(tx, known, replace(alert, id=known.id), telling=telling, now=clock.now())
+    changed = replace(alert, id=known.id, accepted=known.accepted)
+    await change(tx, known, changed, telling=telling, now=clock.now())
 
 
 async def _disable(tx: Transaction, alert: Alert, *, telling: Telling, clock: Clock) -> None:

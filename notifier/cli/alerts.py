@@ -146,6 +146,23 @@ async def ack(
 
 
 @alerts.command
+async def accept(incident_id: str, /, *, by: str, options: Remote = REMOTE) -> None:
+    """Take the last hour at the place of an incident for its new normal, such as after a change that is to stay.
+
+    :param by: Who says so.
+    """
+    from notifier.cli.client import connected, path_of
+
+    async with connected(options) as client:
+        incident = await client.get(path_of("incidents", incident_id))
+        body = {"by": by, "cause": incident["cause"]}
+        answer = await client.post(path_of("alerts", incident["alert"], "accept"), body)
+    show_json(answer) if options.json else note(
+        f"{safe(answer['cause_text'])}: the last hour is normal from {safe(answer['at'])} on"
+    )
+
+
+@alerts.command
 async def silence(
     incident_id: str,
     /,

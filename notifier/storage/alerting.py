@@ -103,6 +103,11 @@ class IncidentStore(Protocol):
     async def living_incidents(self, account: str, *, ended_after: datetime) -> list[Incident]:
         """Return incidents that are open or ended after an instant, oldest first."""
 
+    async def incidents_between(
+        self, account: str, since: datetime, until: datetime, *, limit: int
+    ) -> list[Incident]:
+        """Return incidents that were open at some time between two instants, oldest first."""
+
     async def open_incidents(self, account: str) -> int:
         """Return how many are open."""
 

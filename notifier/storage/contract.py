@@ -183,6 +183,9 @@ class EventStore(Protocol):
     ) -> list[LoggedEvent]:
         """Return events after a sequence, in sequence."""
 
+    async def tellings(self, account: str, incident_id: str, *, limit: int) -> list[LoggedEvent]:
+        """Return what was told of an incident last, newest first."""
+
     async def event(self, event_id: EventId) -> LoggedEvent:
         """Return one event; raises NotFound."""
 

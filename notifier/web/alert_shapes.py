@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from notifier.domain.alert.alert import DETECTED, Alert, AlertState, watched
 from notifier.domain.alert.outcome import PLACED, TOLD
-from notifier.domain.alert.report import IncidentState, Tier
+from notifier.domain.alert.report import IncidentState, Place, Tier
 from notifier.domain.alert.rule import Plain
 from notifier.errors import InvalidValue
 from notifier.web.fields import Instant, Seconds, Tags, Word
@@ -139,6 +139,18 @@ class Backtest(Scoped):
     """POST /v1/alerts/{id}/backtest: how many days of stored outcomes to judge again."""
 
     days: Annotated[float, Field(gt=0, le=_MOST_DAYS)] = 7
+
+
+class NewNormal(Scoped):
+    """POST /v1/alerts/{id}/accept: where, by dimensions; none is the whole account."""
+
+    by: Word
+    cause: dict[Dimension, Word] = Field(default_factory=dict)
+
+    @property
+    def place(self) -> Place:
+        """The cause in the dimensions' fixed order."""
+        return tuple((name, self.cause[name]) for name in PLACED if name in self.cause)
 
 
 class IncidentQuery(ListQuery):

@@ -1,18 +1,23 @@
 """Alerts: the rules by which outcomes are judged."""
 
 import asyncio
+from dataclasses import replace
 
-from notifier.domain.alert.alert import Alert, AlertId
+import msgspec
+
+from notifier.domain.alert.alert import Acceptance, Alert, AlertId
 from notifier.domain.alert.backtest import LEARNING, Backtest
 from notifier.domain.alert.counts import minute_of, start_of
-from notifier.domain.alert.report import IncidentState
+from notifier.domain.alert.report import IncidentState, Place, place_text
 from notifier.errors import Conflict
 from notifier.storage.alarming import Told, change, end_all
+from notifier.storage.alerting import Learned
 from notifier.storage.contract import Transaction
 from notifier.storage.records import Lanes
 from notifier.web.alert_documents import alert_document, backtest_document
-from notifier.web.alert_shapes import AlertMembers, NewAlert
+from notifier.web.alert_shapes import AlertMembers, NewAlert, NewNormal
 from notifier.web.alert_shapes import Backtest as Wish
+from notifier.web.documents import instant
 from notifier.web.idempotency import once
 from notifier.web.paging import page, text_of
 from notifier.web.routing import Answer, Call
@@ -21,6 +26,7 @@ from notifier.web.shapes import ListQuery
 _LIST = "alerts"
 _PAGE = 2000
 _MOST_JUDGED = 500_000
+_MOST_ACCEPTED = 100
 _MINUTES_A_DAY = 1440
 
 
@@ -72,6 +78,26 @@ async def remove(call: Call) -> Answer:
         await end_all(tx, alert, telling=telling_of(call), now=call.services.clock.now())
         await tx.remove_alert(alert.account, alert.id)
     return Answer(status=204)
+
+
+async def accept(call: Call) -> Answer:
+    """Take the last hour of a place for its new normal, with the next minute that is judged."""
+    body: NewNormal = call.body
+    async with call.services.storage.writing() as tx:
+        alert = await _found(call, tx)
+        learned = await tx.alert_learned(alert.id)
+        if body.place not in _places(learned):
+            raise Conflict(f"alert {alert.id} has learned nothing of {place_text(body.place)} yet")
+        at = start_of(minute_of(call.services.clock.now()) + 1)
+        wish = Acceptance(cause=body.place, at=at, by=body.by)
+        await tx.save_alert(replace(alert, accepted=(*alert.accepted, wish)[-_MOST_ACCEPTED:]))
+    cause = {"cause": dict(wish.cause), "cause_text": place_text(wish.cause)}
+    return Answer(status=202, body={"alert": alert.id, **cause, "at": instant(wish.at), "by": wish.by})
+
+
+def _places(learned: Learned) -> list[Place]:
+    places = msgspec.json.decode(learned.state)["places"] if learned.state else []
+    return [tuple((name, value) for name, value in place) for place in places]
 
 
 async def backtest(call: Call) -> Answer:

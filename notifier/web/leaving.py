@@ -6,7 +6,6 @@ held, and somebody may have hit the wrong button.
 """
 
 from dataclasses import replace
-from html import escape
 
 from aiohttp import web
 
@@ -20,13 +19,12 @@ from notifier.logs import get_logger
 from notifier.storage.contract import Transaction
 from notifier.storage.records import Lanes
 from notifier.storage.telling import tell
-from notifier.web.page import HEADERS, STYLE
+from notifier.web.html import element, page
 from notifier.web.routing import Call
 from notifier.web.services import Services
 
 _UNKNOWN = "there is no such link; ask whoever runs the notifier to end your messages"
-_BUTTON = '<form method="post"><button>Unsubscribe</button></form>'
-_FORMS = {"Content-Security-Policy": HEADERS["Content-Security-Policy"] + "; form-action 'self'"}
+_BUTTON = element("form", element("button", "Unsubscribe"), method="post")
 
 log = get_logger(__name__)
 
@@ -37,8 +35,9 @@ async def show(call: Call) -> web.StreamResponse:
         subscription = await _found(call, tx)
     if subscription.disabled_by is DisabledBy.RECIPIENT:
         return _left()
-    about = escape(subscription.name or subscription.id)
-    return _page("Unsubscribe", f"<p>Stop the messages of <b>{about}</b> to this address?</p>{_BUTTON}")
+    about = element("b", subscription.name or subscription.id)
+    asked = element("p", "Stop the messages of ", about, " to this address?")
+    return page("Unsubscribe", asked, _BUTTON, has_form=True)
 
 
 async def leave(call: Call) -> web.StreamResponse:
@@ -110,13 +109,4 @@ async def _tell(tx: Transaction, services: Services, subscription: Subscription)
 
 
 def _left() -> web.Response:
-    return _page("You are unsubscribed", "<p>Nothing more is sent to you.</p>")
-
-
-def _page(title: str, body: str) -> web.Response:
-    text = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
-        f"<title>{title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1>{body}</main></body></html>"
-    )
-    return web.Response(text=text, content_type="text/html", charset="utf-8", headers=_FORMS)
+    return page("You are unsubscribed", element("p", "Nothing more is sent to you."))

@@ -2,6 +2,7 @@
 
 import hmac
 import traceback
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from math import ceil
@@ -19,6 +20,8 @@ KEYLESS = web.AppKey("keyless", frozenset[str])
 """Paths that need no key."""
 OPEN_TO_LOCALS = web.AppKey("open_to_locals", frozenset[str])
 """Paths that need no key when this machine is asked by its own name: no proxy's guest, no page of another site."""
+PAGES = web.AppKey("pages", frozenset[str])
+"""Paths for browsers: they take the key as a password, too."""
 _LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _ID = web.RequestKey("id", str)
 _BEGUN = web.RequestKey("begun", bool)
@@ -73,12 +76,13 @@ async def refusing(request: web.Request, handler: Next) -> web.StreamResponse:
 async def guarded(request: web.Request, handler: Next) -> web.StreamResponse:
     """Let a request pass that carries a key, or needs none."""
     if not _is_open(request) and not await _has_key(request):
+        is_page = _is_page(request)
         return answer(
             401,
-            "send a known key as `Authorization: Bearer <key>`",
+            "send a known key as `Authorization: Bearer <key>`" + (", or as the password" if is_page else ""),
             code="unauthorized",
             request_id=request[_ID],
-            headers={"WWW-Authenticate": "Bearer"},
+            headers={"WWW-Authenticate": 'Basic realm="notifier", charset="UTF-8"' if is_page else "Bearer"},
         )
     return await handler(request)
 
@@ -92,7 +96,11 @@ def _is_open(request: web.Request) -> bool:
 
 async def _has_key(request: web.Request) -> bool:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key:
+    if scheme.lower() == "basic" and _is_page(request):
+        key = _password(key)
+    elif scheme.lower() != "bearer":
+        return False
+    if not key.strip():
         return False
     services = request.app[SERVICES]
     digest = sha256(key.strip().encode("utf-8", "surrogateescape")).digest()
@@ -103,6 +111,18 @@ async def _has_key(request: web.Request) -> bool:
             return True
     async with services.storage.reading() as tx:
         return await tx.api_key(digest) is not None
+
+
+def _is_page(request: web.Request) -> bool:
+    return _route_of(request) in request.app[PAGES]
+
+
+def _password(credentials: str) -> str:
+    """Return the password of Basic credentials, whoever the user says to be; none of what is no such thing."""
+    try:
+        return b64decode(credentials.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:

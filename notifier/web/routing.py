@@ -19,7 +19,6 @@ JSON_TYPES = frozenset({"application/json"})
 NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 ANY_TYPE: frozenset[str] = frozenset()
 """The handler reads the body itself, whatever it calls itself."""
-_ID_SEGMENT = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ Handler = Callable[["Call"], Awaitable[Answer | web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route. Ids stand in the third segment of its path."""
+    """One route. The first part of its path in braces is an id."""
 
     method: str
     path: str
@@ -46,6 +45,8 @@ class Route:
     success: tuple[int, ...] = (200,)
     takes: frozenset[str] = JSON_TYPES
     is_keyless: bool = False
+    is_page: bool = False
+    """For browsers, which ask people for the key: it is taken as a password, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,8 @@ class Call:
     @property
     def id(self) -> str:
         """The id in the path, percent-decoded exactly once; routers decode `%2F` before or never."""
-        segment = self.request.rel_url.raw_path.split("/")[_ID_SEGMENT]
+        place = next(at for at, part in enumerate(self.route.path.split("/")) if part.startswith("{"))
+        segment = self.request.rel_url.raw_path.split("/")[place]
         try:
             return unquote_to_bytes(segment).decode()
         except UnicodeDecodeError:

@@ -8,7 +8,7 @@ from yarl import URL
 
 from notifier.web.asking import Asking
 from notifier.web.hints import ASKING
-from notifier.web.middleware import KEYLESS, OPEN_TO_LOCALS, guarded, mark, refusing, watched
+from notifier.web.middleware import KEYLESS, OPEN_TO_LOCALS, PAGES, guarded, mark, refusing, watched
 from notifier.web.routes import ROUTES
 from notifier.web.routing import endpoint
 from notifier.web.services import SERVICES, Services
@@ -22,6 +22,7 @@ def application(services: Services) -> web.Application:
     app[SERVICES] = services
     paths = {route.path for route in ROUTES if route.is_keyless}
     app[KEYLESS] = frozenset(paths)
+    app[PAGES] = frozenset(route.path for route in ROUTES if route.is_page)
     app[OPEN_TO_LOCALS] = frozenset({"/"} if services.config.server.is_loopback else ())
     app[ASKING] = Asking(services.storage, services.clock)
     app.on_response_prepare.append(mark)

@@ -1,10 +1,12 @@
-"""The story of one order: registration, snapshots and their changes, events, deliveries, attempts, polls."""
+"""The story of one order: registration, snapshots and their changes, events, deliveries, attempts, incidents, polls."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
+from notifier.domain.alert.incident import Incident
+from notifier.domain.alert.report import place_text
 from notifier.domain.cadence.plan import Outlook
 from notifier.domain.change import Change, diff
 from notifier.domain.document import Document
@@ -17,6 +19,7 @@ from notifier.errors import NotFound
 from notifier.storage.contract import Transaction
 from notifier.storage.records import DeliveryView, LoggedEvent, StoredSnapshot, Watch
 from notifier.web.documents import attempt_document, delivery_document, instant, outlook_document
+from notifier.web.involved import incidents_of
 
 _PAGE = 500
 _MOST = 2000
@@ -44,6 +47,7 @@ async def story(tx: Transaction, watch: Watch, outlook: Outlook | None = None) -
             _entry(attempt.started_at, "attempt", **about, **attempt_document(attempt))
             for attempt in await tx.attempts(view.delivery.id)
         ]
+    entries += [_incident(each) for each in await incidents_of(tx, watch)]
     entries += _polls(watch, outlook, last=max(at for at, _ in entries))
     entries.sort(key=lambda entry: entry[0])
     is_complete = all(len(rows) < _MOST for rows in (snapshots, events, deliveries))
@@ -135,6 +139,20 @@ def _event(logged: LoggedEvent) -> Document:
         "current": event.current,
         "initial": event.initial,
     }
+
+
+def _incident(incident: Incident) -> _Entry:
+    report = incident.report
+    return _entry(
+        report.opened_at,
+        "incident",
+        id=report.id,
+        number=report.number,
+        rule=report.rule,
+        severity=report.severity,
+        state=report.state,
+        cause_text=place_text(report.cause),
+    )
 
 
 def _snapshots(stored: Sequence[StoredSnapshot]) -> list[_Entry]:

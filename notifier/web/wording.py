@@ -47,11 +47,8 @@ def line(entry: Entry, now: datetime) -> Line:
     match entry["kind"]:
         case "registered":
             return Line("registered", reason=f"first look: {get('initial')}")
-        case "polled":
-            return Line("polled", _polls(entry), reason=get("error") or "the last look")
-        case "next_poll":
-            told = f"{_polls(entry)}, " if get("polls") else ""
-            return Line("next poll", f"{told}set by", get("why") or "·", get("error") or "")
+        case "polled" | "next_poll":
+            return _poll(entry)
         case "snapshot":
             before = get("not_before")
             since = f"not so at {moment(before, now)}" if before else "the first look"
@@ -69,8 +66,18 @@ def line(entry: Entry, now: datetime) -> Line:
             status = f"{get('http_status')}, " if get("http_status") else ""
             duration = f"{status}{get('duration_ms')} ms"
             return Line(f"attempt {get('number')}", _to(entry), get("reason") or "", duration)
+        case "incident":
+            text = f"{get('severity')} {get('cause_text')}"
+            return Line("incident", text, get("state") or "", f"{get('id')}, rule {get('rule')}")
         case kind:
             return Line(str(kind).replace("_", " "), reason=str(get("reason") or ""))
+
+
+def _poll(entry: Entry) -> Line:
+    if entry["kind"] == "polled":
+        return Line("polled", _polls(entry), reason=entry.get("error") or "the last look")
+    told = f"{_polls(entry)}, " if entry.get("polls") else ""
+    return Line("next poll", f"{told}set by", entry.get("why") or "·", entry.get("error") or "")
 
 
 def _to(entry: Entry) -> str:

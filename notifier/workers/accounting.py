@@ -37,12 +37,21 @@ class Book:
     """Number of the outcome after which it counts; what was seen before is too old for it."""
 
     def step(self, minute: int, held: Collection[Place], *, is_blind: bool = False) -> Verdict:
-        """Judge the next minute; blind where we may not have seen all that ended in it."""
+        """Judge the next minute; what people accepted for normal by then is normal.
+
+        Blind is a minute of which we may not have seen all that ended in it.
+        """
+        for place in self.accepted(minute):
+            self.ledger.detector.accept(place)
         if is_blind:
             self.ledger.detector.be_blind(minute)
         verdict = self.ledger.step(minute, held)
         self.judged = minute
         return verdict
+
+    def accepted(self, minute: int) -> list[Place]:
+        """Return the places whose present state is taken for normal with a minute."""
+        return [each.cause for each in self.alert.accepted if minute_of(each.at) == minute]
 
     def learned(self) -> Learned:
         """Return what is to be kept of it."""

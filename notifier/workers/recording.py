@@ -43,7 +43,7 @@ from notifier.storage.contract import Transaction
 from notifier.storage.records import Initial, Lanes, Look, LookOutcome, LookState, Watch
 from notifier.storage.telling import tell
 from notifier.workers.cadence import Cadence, unseen
-from notifier.workers.counting import keep_outcomes
+from notifier.workers.counting import keep_outcomes, keep_stuck
 
 
 class Polled(Struct, frozen=True, kw_only=True, gc=False):
@@ -274,6 +274,8 @@ class Recorder:
         told = seen.snapshot
         if judgement.facts and not seen.is_new_version:
             told = (await tx.snapshot_at(watch.id)).snapshot
+        stuck_at = seen.deadlines.stuck_at
+        await keep_stuck(tx, watch, told, judgement.facts, stuck_at=stuck_at, seen_at=polled.finished_at)
         sighting = self._sighting(
             watch, polled, version=version, phase=order_phase(told), initial=seen.is_initial
         )

@@ -49,6 +49,12 @@ async def test_an_incident_is_acknowledged_and_silenced(cli, spike):
     assert (shown["acknowledged_by"], shown["note"], len(shown["silenced_by"])) == ("asha", "on it", 1)
 
 
+async def test_the_place_of_an_incident_is_accepted_as_it_is(cli, spike):
+    ran = await cli("alerts", "accept", spike, "--by", "asha")
+    assert (ran.status, "gateway RAZORPAY: the last hour is normal from" in ran.err) == (0, True)
+    assert (await cli("alerts", "accept", spike, "--by", "asha", "--json")).json["alert"] == "alr_1"
+
+
 async def test_a_backtest_says_whom_it_would_have_called_and_how_late(cli, spike):
     ran = await cli("alerts", "backtest", "failures", "--days", "0.5")
     assert ran.status == 0

@@ -31,6 +31,7 @@ class Traffic:
 
     house: Any
     per_minute: int = 20
+    word: str = "AUTHORIZATION_FAILED"
     rates: dict[str, float] = field(
         default_factory=lambda: {"RAZORPAY": NORMAL, "PAYU": NORMAL, "CCAVENUE": NORMAL}
     )
@@ -99,7 +100,7 @@ class Traffic:
             family=Family.ORDER,
             subject_id=None,
             ended_at=at,
-            word="AUTHORIZATION_FAILED" if is_failed else "CHARGED",
+            word=self.word if is_failed else "CHARGED",
             is_failed=is_failed,
             dimensions=(*dims, ("resp_code", "BANK_DOWN")) if is_failed else dims,
             amount=Money(100_00, "INR"),

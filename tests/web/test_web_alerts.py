@@ -1,30 +1,16 @@
 """Alerts, incidents and silences over REST."""
 
+from datetime import timedelta
+
 import pytest
 
 from notifier.domain.alert.alert import AlertId
 from notifier.domain.alert.report import IncidentState, Reason
-from notifier.domain.alert.rule import Plain
 from notifier.storage.alerting import Learned
-from support.traffic import Traffic, an_alert, told
+from support.traffic import an_alert, told
 
 RULE = {"name": "failures", "outcome": "AUTHORIZATION_FAILED"}
 HALF = {"window_s": 300, "rate_over": 0.4, "at_least": 20}
-
-
-@pytest.fixture
-async def spike(services, clock):
-    """An incident that is open: one gateway fails, and somebody listens."""
-    traffic = Traffic(services)
-    await clock.advance(2700)
-    async with services.storage.writing() as tx:
-        await tx.save_alert(an_alert(tiers=frozenset(), plain=Plain(window=5, rate=0.4, least=20)))
-    await traffic.past(60)
-    traffic.rates["RAZORPAY"] = 0.9
-    await traffic.lived(traffic.alerter(), 4)
-    async with services.storage.reading() as tx:
-        (incident,) = await tx.incidents("shop")
-    return incident
 
 
 async def test_an_alert_is_made_read_changed_and_deleted(api):
@@ -63,6 +49,7 @@ async def test_an_alert_is_made_read_changed_and_deleted(api):
         (["refund"], ["page", "run", "slow", "warn"]),
         (["mandate"], ["page", "run", "slow", "warn"]),
         (["loan"], ["page", "run", "slow", "warn"]),
+        (["stuck"], ["page", "run", "slow", "warn"]),
         (["silence"], ["silence"]),
     ],
 )
@@ -86,6 +73,7 @@ async def test_a_threshold_of_ones_own_stands_alone_unless_tiers_are_given(api):
         ({"outcome": "CHARGED"}, "outcome"),
         ({"outcome": ["refund", "AUTHORIZATION_FAILED"]}, "outcome"),
         ({"outcome": []}, "outcome"),
+        ({"outcome": ["stuck", "AUTHORIZATION_FAILED"]}, "outcome"),
         ({"dimensions": ["shoe_size"]}, "dimensions.0"),
         ({"filter": {"shoe_size": ["9"]}}, "filter.shoe_size"),
         ({"filter": {"gateway": []}}, "filter.gateway"),
@@ -210,3 +198,26 @@ async def test_a_backtest_of_nothing_finds_nothing(api):
     answer = (await api.post(f"/v1/alerts/{made['id']}/backtest", {"days": 1})).body
     assert (answer["pages"], answer["median_delay_s"]) == ([], None)
     assert (await api.post(f"/v1/alerts/{made['id']}/backtest", {"days": 99})).status == 422
+
+
+async def test_a_new_normal_is_taken_with_a_minute_that_is_still_to_be_judged(api, storage, clock, spike):
+    answer = await api.post("/v1/alerts/alr_1/accept", {"by": "asha", "cause": {"gateway": "RAZORPAY"}})
+    assert answer.status == 202
+    assert (answer.body["cause_text"], answer.body["by"]) == ("gateway RAZORPAY", "asha")
+    async with storage.reading() as tx:
+        (wish,) = (await tx.alert("shop", AlertId("alr_1"))).accepted
+    assert clock.now() < wish.at <= clock.now() + timedelta(seconds=60)
+    assert wish.cause == (("gateway", "RAZORPAY"),)
+    await api.patch("/v1/alerts/alr_1", {"page_budget": 5})
+    async with storage.reading() as tx:
+        assert (await tx.alert("shop", AlertId("alr_1"))).accepted == (wish,)
+
+
+async def test_nothing_is_accepted_of_a_place_that_is_not_judged(api, spike):
+    fresh = (await api.post("/v1/alerts", RULE | {"name": "fresh"})).body["id"]
+    for alert_id, cause in (("alr_1", {"gateway": "NOBODY"}), (fresh, {})):
+        refused = await api.post(f"/v1/alerts/{alert_id}/accept", {"by": "asha", "cause": cause})
+        assert refused.status == 409
+        assert "has learned nothing of" in refused.body["detail"]
+    wrong = await api.post("/v1/alerts/alr_1/accept", {"cause": {"shoe_size": "9"}})
+    assert set(wrong.fields) == {"by", "cause.shoe_size"}

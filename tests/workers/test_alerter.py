@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from notifier.domain.alert.alert import AlertId
+from notifier.domain.alert.alert import Acceptance, AlertId, watched
 from notifier.domain.alert.incident import acknowledged
+from notifier.domain.alert.outcome import STUCK
 from notifier.domain.alert.report import IncidentState, Reason, Severity, Tier
 from notifier.domain.alert.rule import Plain
 from notifier.domain.alert.silence import Silence, SilenceId
@@ -64,6 +65,51 @@ async def test_a_spike_opens_once_and_ends_once_and_says_what_and_where(house, t
     async with house.storage.reading() as tx:
         owed, _ = await tx.deliveries("shop", limit=500)
     assert {view.subscription_id for view in owed} == {"sub_shop"}, "incidents must be named"
+
+
+async def test_orders_that_hang_at_one_gateway_open_an_incident_that_ends_with_them(house):
+    traffic = Traffic(house, word=STUCK)
+    await house.clock.advance(2700)
+    family, words = watched([STUCK])
+    async with house.storage.writing() as tx:
+        await tx.save_alert(an_alert(family=family, words=words))
+        await tx.save_alert(an_alert(id=AlertId("alr_2"), name="others"))
+    await traffic.past(240)
+    alerter = traffic.alerter()
+    await traffic.lived(alerter, 5)
+    assert await kept(house) == []
+    traffic.rates["RAZORPAY"] = 0.9
+    await traffic.lived(alerter, 10)
+    (incident,) = await kept(house)
+    assert (incident.rule_id, incident.report.outcome) == ("alr_1", "stuck")
+    assert incident.report.cause == (("gateway", "RAZORPAY"),)
+    traffic.rates["RAZORPAY"] = 0.1
+    await traffic.lived(alerter, 25)
+    (incident,) = await kept(house)
+    assert incident.report.state is IncidentState.RESOLVED
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_what_somebody_accepts_is_normal_from_that_minute_on(house, is_restarted):
+    traffic = Traffic(house)
+    await house.clock.advance(2700)
+    async with house.storage.writing() as tx:
+        await tx.save_alert(an_alert())
+    await traffic.past(240)
+    alerter = traffic.alerter()
+    traffic.rates["RAZORPAY"] = 0.6
+    await traffic.lived(alerter, 65)
+    (incident,) = await kept(house)
+    assert incident.report.state is IncidentState.OPEN
+    wish = Acceptance(cause=incident.report.cause, at=house.clock.now(), by="asha")
+    async with house.storage.writing() as tx:
+        await tx.save_alert(an_alert(accepted=(wish,)))
+    await traffic.lived(alerter, 3)
+    alerter = traffic.alerter() if is_restarted else alerter
+    await traffic.lived(alerter, 10)
+    (incident,) = await kept(house)
+    assert incident.report.state is IncidentState.RESOLVED
+    assert (await told(house))[-1] == RESOLVED
 
 
 async def test_a_restart_in_the_middle_opens_nothing_twice_and_loses_no_end(house, traffic):

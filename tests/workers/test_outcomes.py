@@ -73,3 +73,41 @@ async def test_what_ended_nobody_knows_when_is_not_dated(house):
         await house.pass_time(5)
     (seen,) = await outcomes(house)
     assert not seen.is_dated
+
+
+async def hung(house, *, txn_id="t1", waits_s=0, gateway="RAZORPAY"):
+    """Leave an order open for an hour, after a while in which nobody looks."""
+    house.source.put("OW1", "PENDING_VBV", gateway=gateway, txn_id=txn_id)
+    await house.watch("OW1")
+    async with house.running(house.poller()):
+        await house.pass_time(5)
+    await house.clock.advance(waits_s)
+    async with house.running(house.poller()):
+        await house.pass_time(3600, step=30)
+    return await outcomes(house)
+
+
+async def test_an_order_that_hangs_is_kept_once_by_when_it_began_to(house):
+    began_at = house.clock.now()
+    (seen,) = await hung(house)
+    assert (seen.outcome.word, seen.outcome.is_failed) == ("stuck", True)
+    assert seen.outcome.dimensions == (("gateway", "RAZORPAY"),)
+    assert 900 <= (seen.outcome.ended_at - began_at).total_seconds() <= 905
+    assert seen.is_dated
+
+
+async def test_an_order_nobody_began_to_pay_hangs_nowhere(house):
+    assert await hung(house, txn_id=None) == []
+
+
+async def test_what_hung_while_nobody_looked_is_not_dated(house):
+    (seen,) = await hung(house, waits_s=3600)
+    assert not seen.is_dated
+
+
+async def test_a_hanging_order_that_ends_is_kept_as_both(house):
+    await hung(house)
+    house.source.put("OW1", "CHARGED", txn_id="t1")
+    async with house.running(house.poller()):
+        await house.pass_time(3600, step=60)
+    assert [each.outcome.word for each in await outcomes(house)] == ["stuck", "CHARGED"]

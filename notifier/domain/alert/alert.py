@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
-from notifier.domain.alert.outcome import PLACED, Family
-from notifier.domain.alert.report import Tier
+from notifier.domain.alert.outcome import PLACED, STUCK, Family
+from notifier.domain.alert.report import Place, Tier
 from notifier.domain.alert.rule import DEFAULT_WORDS, Plain, Rule
 from notifier.errors import InvalidValue
 
@@ -22,7 +23,7 @@ _OF_FAMILIES = {
 _STATUSES = frozenset(
     {"AUTHENTICATION_FAILED", "AUTHORIZATION_FAILED", "JUSPAY_DECLINED", "DECLINED", "CAPTURE_FAILED"}
 )
-OUTCOMES = (*sorted(_STATUSES), *_OF_FAMILIES, SILENCE)
+OUTCOMES = (*sorted(_STATUSES), STUCK, *_OF_FAMILIES, SILENCE)
 """What `outcome` may be: statuses of orders, of which it may name several, or one of the other words."""
 
 
@@ -31,6 +32,15 @@ class AlertState(StrEnum):
 
     ACTIVE = "active"
     DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """Somebody's word that the last hour of a place is its new normal, taken with the minute that begins at `at`."""
+
+    cause: Place
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +61,7 @@ class Alert:
     routes: tuple[str, ...] = ()
     state: AlertState = AlertState.ACTIVE
     managed: str | None = None
+    accepted: tuple[Acceptance, ...] = ()
 
     @property
     def outcome(self) -> tuple[str, ...]:
@@ -90,7 +101,7 @@ def watched(outcome: Sequence[str]) -> tuple[Family, frozenset[str]]:
     words = frozenset(outcome)
     if words == {SILENCE}:
         return Family.ORDER, DEFAULT_WORDS
-    if words and words <= _STATUSES:
+    if words == {STUCK} or (words and words <= _STATUSES):
         return Family.ORDER, words
     for family, failed in _OF_FAMILIES.items():
         if words == {family.value}:

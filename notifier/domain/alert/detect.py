@@ -170,11 +170,11 @@ class Detector:
         return finding.tail * judge.tests_per_day(self.rule, len(self.places)) * 30
 
     def accept(self, place: Place) -> None:
-        """Take the last hour of a place for its new normal."""
-        at = self._counts.index.get(place)
-        if at is not None:
-            self._baseline.accept(at, *self._counts.lately(at, _HOUR))
-            self._refresh()
+        """Take the last hour of a place for its new normal, and of all that share orders with it: they changed, too."""
+        for at, each in enumerate(self.places):
+            if not are_apart(each, place):
+                self._baseline.accept(at, *self._counts.lately(at, _HOUR))
+        self._refresh()
 
     def document(self) -> dict[str, Any]:
         """Return what was learned, as JSON; not the minutes, which whoever stores outcomes can count anew."""

@@ -20,6 +20,10 @@ TOLD = ("resp_code", "resp_category")
 """Dimensions that say how an order failed: they narrow what counts as failed, and have no rate of their own."""
 
 
+STUCK = "stuck"
+"""The word of an order that hangs where others end; ours, and no status. Only rules that name it look at it."""
+
+
 class Family(StrEnum):
     """What ended."""
 
@@ -105,6 +109,26 @@ def outcomes_of(
         )
         for end in _ends(after)
         if (end.family, end.subject_id, end.word) not in known
+    )
+
+
+def stuck_outcome(
+    snapshot: Snapshot, *, account: str, order_key: OrderKey, stuck_at: datetime
+) -> Outcome | None:
+    """Return that an order's payment hangs since an instant; None where no payment ever began."""
+    order = snapshot.order
+    if order is None or order.txn_id is None:
+        return None
+    return Outcome(
+        account=account,
+        order_key=order_key,
+        family=Family.ORDER,
+        subject_id=None,
+        ended_at=stuck_at,
+        word=STUCK,
+        is_failed=True,
+        dimensions=dimensions_of(order),
+        amount=order.amount,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from notifier.domain.alert.outcome import PLACED, Family, Outcome
+from notifier.domain.alert.outcome import PLACED, STUCK, Family, Outcome
 from notifier.domain.alert.report import Tier
 
 DEFAULT_WORDS = frozenset({"AUTHORIZATION_FAILED"})
@@ -80,7 +80,8 @@ class Rule:
     def looks_at(self, outcome: Outcome) -> bool:
         """Return whether the outcome is one of those that the rule counts at all."""
         held = dict(outcome.dimensions)
-        return outcome.family is self.family and all(
+        is_ours = outcome.family is self.family and (outcome.word != STUCK or STUCK in self.words)
+        return is_ours and all(
             held.get(name) in values for name, values in self.where.items() if name in PLACED
         )
 

@@ -59,6 +59,18 @@ class Incidents(Rows):
         )
         return list(rows)
 
+    async def incidents_between(
+        self, account: str, since: datetime, until: datetime, *, limit: int
+    ) -> list[Incident]:
+        lived = or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at >= since)
+        rows = await self._connection.scalars(
+            select(incidents.c.document)
+            .where(incidents.c.account == account, lived, incidents.c.opened_at <= until)
+            .order_by(incidents.c.number)
+            .limit(limit)
+        )
+        return list(rows)
+
     async def open_incidents(self, account: str) -> int:
         still_open = select(func.count()).where(
             incidents.c.account == account, incidents.c.resolved_at.is_(None)

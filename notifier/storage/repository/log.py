@@ -7,13 +7,17 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
-from notifier.domain.event import Event, EventId
+from notifier.domain.alert.incident import event_type
+from notifier.domain.alert.report import Reason
+from notifier.domain.event import Event, EventId, Fact, counted_event_id
 from notifier.domain.instant import to_ms
 from notifier.domain.order import OrderKey
+from notifier.domain.snapshot import Subject
 from notifier.errors import Conflict, NotFound
 from notifier.storage.records import LoggedEvent
 from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.repository.looks import read_snapshot
+from notifier.storage.repository.setwise import any_of, as_parameter
 from notifier.storage.tables import Whole, accounts, counters, events, snapshots
 
 LOGGED = select(
@@ -88,6 +92,25 @@ class Events(Rows):
         rows = await self._connection.execute(page.order_by(events.c.sequence).limit(limit))
         return [logged_event(row) for row in rows]
 
+    async def tellings(self, account: str, incident_id: str, *, limit: int) -> list[LoggedEvent]:
+        counted = select(counters.c.value).where(
+            counters.c.account == account,
+            counters.c.subject == Subject.INCIDENT,
+            counters.c.subject_id == incident_id,
+        )
+        last = await self._connection.scalar(counted) or 0
+        # An event names its incident in its document alone; its id can be told from the incident's counter.
+        ids = [
+            counted_event_id(
+                account, None, Fact(type=kind, subject=Subject.INCIDENT, subject_id=incident_id), n
+            )
+            for n in range(max(0, last - limit) + 1, last + 1)
+            for kind in _TELLINGS
+        ]
+        page = LOGGED.where(events.c.id.in_(any_of("ids"))).order_by(events.c.sequence.desc())
+        rows = await self._connection.execute(page, {"ids": as_parameter(ids)})
+        return [logged_event(row) for row in rows]
+
     async def event(self, event_id: EventId) -> LoggedEvent:
         row = (await self._connection.execute(LOGGED.where(events.c.id == event_id))).one_or_none()
         if row is None:
@@ -95,6 +118,7 @@ class Events(Rows):
         return logged_event(row)
 
 
+_TELLINGS = frozenset(map(event_type, Reason))
 _ADD = insert(events)
 _RAISE = (
     upsert(accounts)

@@ -9,14 +9,16 @@ from given import watched
 from notifier.domain.alert.alert import Alert, AlertId, AlertState
 from notifier.domain.alert.incident import opening
 from notifier.domain.alert.outcome import Family, Outcome
-from notifier.domain.alert.report import IncidentState, Severity
+from notifier.domain.alert.report import IncidentState, Reason, Severity
 from notifier.domain.alert.rule import Plain
 from notifier.domain.alert.sample import sample_report
 from notifier.domain.alert.silence import Silence, SilenceId
 from notifier.domain.money import Money
 from notifier.domain.order import OrderKey
 from notifier.errors import Conflict, NotFound
+from notifier.storage.alarming import Told, keep
 from notifier.storage.alerting import Learned
+from notifier.storage.records import Lanes
 from support.clock import START
 
 
@@ -127,6 +129,37 @@ async def test_what_an_alert_learned_outlives_its_edits(storage, at):
         await tx.save_alert_learned(AlertId("alr_failures"), learned)
         await tx.save_alert(alert(page_budget=9))
         assert await tx.alert_learned(AlertId("alr_failures")) == learned
+
+
+async def test_incidents_of_a_span_are_those_that_were_open_in_it(storage, at):
+    async with storage.writing() as tx:
+        for number, ended_at in ((1, at(20)), (2, None), (3, at(90)), (4, None)):
+            each = incident(number, opened_at=at(10 * number))
+            await tx.save_incident(replace(each, report=replace(each.report, resolved_at=ended_at)))
+    async with storage.reading() as tx:
+        for since, until, numbers in ((0, 9, []), (20, 30, [1, 2, 3]), (21, 39, [2, 3]), (91, 99, [2, 4])):
+            found = await tx.incidents_between("main", at(since), at(until), limit=9)
+            assert [each.report.number for each in found] == numbers
+        assert len(await tx.incidents_between("main", at(0), at(99), limit=2)) == 2
+
+
+async def test_what_was_told_of_an_incident_last_is_found_newest_first(storage, at):
+    telling = Told(expires_after_s=60, lanes=Lanes(), new_id=lambda: "dlv_1", livemode=lambda _: False)
+    reasons = [Reason.OPENED, Reason.FIGURES, Reason.ACKNOWLEDGED]
+    async with storage.writing() as tx:
+        for number in (1, 2):
+            each = incident(number, opened_at=at(number))
+            for minute, reason in enumerate(reasons):
+                each = await keep(
+                    tx, each, reason, was=None, silences=(), telling=telling, now=at(60 * minute)
+                )
+    async with storage.reading() as tx:
+        wanted = incident(2, opened_at=at(2)).id
+        for limit in (1, 2, 9):
+            found = await tx.tellings("main", wanted, limit=limit)
+            assert [each.event.incident.reason for each in found] == reasons[::-1][:limit]
+            assert {each.event.subject_id for each in found} == {wanted}
+        assert await tx.tellings("other", wanted, limit=9) == []
 
 
 async def test_incidents_are_listed_newest_first_and_found_by_state(storage, at):
