@@ -27,7 +27,7 @@ _TAUGHT, _PRICE_S = 2000, 3.0
 _WARM_S, _LASTING_S, _STEP_S = LIFE_S, 1800.0, 900.0
 _LEVEL_S = 300.0, 600.0
 _SHARE, _AMPLE = 0.2, 0.6
-_TEN_S, _SETTLED, _TURN = 10.0, 0.25, 0.10
+_TEN_S, _SETTLED, _TURN = 10.0, 0.25, 0.25
 _CEILING_S = 600.0
 _PRICES = (12.0, 20.0, 30.0, 45.0, 70.0, 110.0, 170.0)
 
@@ -56,7 +56,7 @@ ASKED = (
     Asked("the same: share in the fullest 10 s from 10 s after the step", most=1.05),
     Asked("arrivals times five: share used from 60 s after the step on", least=0.97),
     Asked("the same: share in the fullest 10 s", most=1.05),
-    Asked("the same: turns of the price by more than 10 %", most=2),
+    Asked("the same: turns of the price by more than 25 %", most=1),
     Asked("ceilings the budget can keep: seconds that a look came after its ceiling", most=2),
 )
 
@@ -192,7 +192,7 @@ def _between(curve: Mapping[float, float], used: float) -> float:
 
 
 def _turns(prices: Sequence[float]) -> int:
-    """Return how often the price turned round and went back by more than a tenth."""
+    """Return how often the price turned round and went back by more than a quarter."""
     turns, extreme, direction = 0, prices[0], 0
     for price_s in prices:
         if (direction >= 0 and price_s > extreme) or (direction <= 0 and price_s < extreme):
