@@ -73,7 +73,8 @@ class Bucket:
 
 
 def _off_s(at_s: float, now_s: float) -> float:
-    return at_s - now_s if at_s - now_s > _HAIR_S else 0.0
+    off_s = at_s - now_s
+    return 0.0 if 0 < off_s <= _HAIR_S else off_s
 
 
 class Throttle:

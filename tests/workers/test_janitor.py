@@ -55,7 +55,7 @@ async def test_a_step_makes_nothing_due_and_puts_nothing_off_before_it_is_follow
         await janitor.follow_clock()
         await house.pass_time(4)
         looks = len(house.source.asked)
-        await house.pass_time(120, step=5)
+        await house.pass_time(900, step=20)
         assert len(house.source.asked) > looks
         assert len(house.channel.parcels) == 1
         house.channel.gate.set()

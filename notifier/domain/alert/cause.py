@@ -23,6 +23,8 @@ _STANDS_OUT_POINTS = 0.1
 _STANDS_OUT_EXCESS = 15
 _AS_EVER = 0.01
 _LEAST_SIBLING = 20
+_DOUBT = 1.5
+"""How much worse, as a log likelihood ratio, the wider of two causes may explain it and is still named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,7 @@ def _worst(finding: Finding, table: Table, taken: Sequence[Place]) -> Seen:
 
 def _is_alike(worst: Seen, rest: Seen) -> bool:
     """Return whether the rest of a wider slice is rather as bad as the worst part of it than as ever."""
-    return rest.orders <= 0 or _gain(rest, shifted(rest.normal, _shift(worst))) >= 0
+    return rest.orders <= 0 or _gain(rest, shifted(rest.normal, _shift(worst))) >= -_DOUBT
 
 
 def _gain(seen: Seen, rate: float) -> float:

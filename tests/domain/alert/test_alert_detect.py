@@ -73,7 +73,7 @@ def test_a_gross_spike_is_paged_within_minutes_as_one_incident_with_its_cause(sh
     assert [cause.place for cause in verdict.causes] == [broken]
     (cause,) = verdict.causes
     assert cause.finding.tier is Tier.PAGE
-    assert cause.finding.excess > 15
+    assert cause.finding.excess > 11
     assert shop.minute - LEARNED <= 6
 
 
