@@ -84,6 +84,12 @@ class Hazards:
             node.forget(self._most_events)
         return max(age_s - since_age_s - sum(awaited_s for _, _, awaited_s in shares), 0.0)
 
+    @property
+    def events(self) -> float:
+        """How many changes it all rests on."""
+        roots = (node for path, node in self._nodes.items() if len(path) == _LEVELS[0])
+        return sum(node.base.total + node.fresh.total for node in roots)
+
     def document(self) -> Document:
         """Return everything that is known, for storage: plain values that JSON can hold."""
         return _document({path: node.base.plus(node.fresh) for path, node in self._nodes.items()})
