@@ -14,7 +14,6 @@ from datetime import timedelta
 from math import ceil
 
 from notifier.clock import Clock
-from notifier.domain.cadence.stakes import Heard
 from notifier.domain.order import Source
 from notifier.errors import StorageError
 from notifier.logs import get_logger
@@ -72,7 +71,6 @@ class Poller:
         cadence: Cadence,
         clock: Clock,
         metrics: Metrics,
-        always_heard: Heard = frozenset(),
     ) -> None:
         self.name = f"poller:{account}"
         self._account = account
@@ -84,9 +82,7 @@ class Poller:
         self._metrics = metrics
         self.budget = Budget(account, limits.requests_per_s, cadence=cadence, clock=clock, metrics=metrics)
         self._claiming = Claiming(account, storage=storage, cadence=cadence, budget=self.budget, clock=clock)
-        self._pricing = Pricing(
-            storage=storage, cadence=cadence, budget=self.budget, clock=clock, always_heard=always_heard
-        )
+        self._pricing = Pricing(storage=storage, cadence=cadence, budget=self.budget, clock=clock)
         self._queue = LookQueue()
         self._in_flight: set[int] = set()
         self._landed = asyncio.Event()

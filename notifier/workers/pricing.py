@@ -27,13 +27,11 @@ class Pricing:
         cadence: Cadence,
         budget: Budget,
         clock: Clock,
-        always_heard: Heard = frozenset(),
     ) -> None:
         self._storage = storage
         self._cadence = cadence
         self._budget = budget
         self._clock = clock
-        self._always_heard = always_heard
         self._heard: Heard | None = None
         self._counted_at_s = -_IDLE_EVERY_S
         self._took_s = 0.0
@@ -65,13 +63,14 @@ class Pricing:
         account = self._budget.account
         async with self._storage.reading() as tx:
             patterns = await tx.patterns_listened_to(account)
-        heard: Heard = subjects_of(patterns) | self._always_heard if patterns else EVERYTHING
-        if Subject.INCIDENT in heard:
-            heard |= {Subject.ORDER}  # Alerts judge orders.
+            has_alerts = bool(await tx.alerts(account, limit=1))
+        heard: Heard = subjects_of(patterns) if patterns else EVERYTHING
+        if has_alerts:
+            heard |= {Subject.ORDER}  # They judge orders, and what they find can be read by people.
         more: frozenset[Subject] = frozenset() if self._heard is None else heard - self._heard
         self._cadence.set_heard(account, heard)
-        self._heard = heard
         if more:
             # What nobody listened to was hardly looked at; what is due too early gives way by its regret.
             async with self._storage.writing() as tx:
                 await tx.bring_forward(account, now=self._clock.now())
+        self._heard = heard

@@ -4,12 +4,18 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import Text, type_coerce, update
+
+from notifier.domain.alert.alert import Alert, AlertId
 from notifier.domain.cadence.plan import Why
 from notifier.domain.order import order_key
 from notifier.domain.polling import PollingPolicy
 from notifier.errors import StorageError
 from notifier.source.contract import Failure, FailureReason
 from notifier.storage.repository.looks import Looks
+from notifier.storage.repository.pacing import Pacing
+from notifier.storage.tables import learned
 from notifier.workers.cadence import Cadence
 from notifier.workers.learner import Learner
 from notifier.workers.poller import _LEAST_AHEAD
@@ -217,5 +223,43 @@ async def test_an_answer_that_is_written_again_and_again_is_learned_from_once(ho
     assert cadence.hazards.events == 1
 
 
-async def refused(*_args):
+@pytest.mark.parametrize("text", ["{", '[1]', '{"schema": 9, "situations": [{}]}', '{"schema": 1, "bins": 173}'])
+async def test_what_was_learned_is_learned_anew_where_it_cannot_be_read(house, text):
+    async with house.storage.writing() as tx:
+        await tx.keep_learned("hazards", {}, now=house.clock.now())
+        await tx._connection.execute(update(learned).values(document=type_coerce(text, Text)))
+    cadence = Cadence(policy=house.policy, clock=house.clock)
+    await orders(house, 1)
+    learner = Learner(cadence=cadence, storage=house.storage, clock=house.clock, metrics=house.metrics)
+    async with house.running(house.poller(cadence=cadence), learner):
+        await house.pass_time(70, step=2)
+    async with house.storage.reading() as tx:
+        assert (await tx.learned("hazards"))["situations"]
+
+
+async def test_a_new_listener_is_heard_although_the_database_refused_once(house, monkeypatch):
+    await house.subscribe("loan.*")
+    await orders(house, 3)
+    async with house.running(house.poller()):
+        await house.pass_time(600, step=5)
+        with monkeypatch.context() as patch:
+            patch.setattr(Pacing, "bring_forward", refused)
+            await house.subscribe("order.*", name="other")
+            await house.pass_time(30)
+        asked = len(house.source.asked)
+        await house.pass_time(120, step=2)
+    assert len(house.source.asked) > asked + 20
+
+
+async def test_an_alert_looks_at_orders_that_nobody_listens_to(house):
+    await house.subscribe("loan.*")
+    await orders(house, 3)
+    async with house.storage.writing() as tx:
+        await tx.save_alert(Alert(id=AlertId("alr_1"), account="shop", name="failures"))
+    async with house.running(house.poller()):
+        await house.pass_time(120, step=2)
+    assert len(house.source.asked) > 20
+
+
+async def refused(*_args, **_members):
     raise StorageError("the disk is full")
