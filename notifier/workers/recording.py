@@ -218,7 +218,9 @@ class Recorder:
             case Doubtful():
                 await tx.save_look_state(replace(stored, digest=answer.digest))
                 outcome = _good_look(polled, second_look(polled.finished_at))
-                return structs.replace(outcome, doubted_at=min(doubted_at or polled.started_at, polled.started_at))
+                return structs.replace(
+                    outcome, doubted_at=min(doubted_at or polled.started_at, polled.started_at)
+                )
             case Observation():
                 seen = replace(
                     seen,

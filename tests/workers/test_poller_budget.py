@@ -223,7 +223,9 @@ async def test_an_answer_that_is_written_again_and_again_is_learned_from_once(ho
     assert cadence.hazards.events == 1
 
 
-@pytest.mark.parametrize("text", ["{", '[1]', '{"schema": 9, "situations": [{}]}', '{"schema": 1, "bins": 173}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '{"schema": 9, "situations": [{}]}', '{"schema": 1, "bins": 173}']
+)
 async def test_what_was_learned_is_learned_anew_where_it_cannot_be_read(house, text):
     async with house.storage.writing() as tx:
         await tx.keep_learned("hazards", {}, now=house.clock.now())
