@@ -65,6 +65,24 @@ async def test_an_order_that_somebody_asks_for_goes_before_all_that_wait(house):
         assert "OW7" in house.source.asked[asked:]
 
 
+async def test_the_look_two_seconds_after_one_that_was_asked_for_does_not_wait_for_the_budget(house):
+    house.policy = PRECIOUS
+    house.source.put("OWN", "PENDING_VBV")
+    await house.watch("OWN")
+    async with house.running(house.poller(rate=2.0, concurrency=2)):
+        await house.pass_time(40, step=0.5)
+        await orders(house, 100)
+        await house.ask("OWN")
+        asked = len(house.source.asked)
+        await house.pass_time(6, step=0.25)
+        assert house.source.asked[asked:].count("OWN") == 2
+        await house.pass_time(60, step=0.5)
+    async with house.storage.reading() as tx:
+        looks = await tx.due_looks("shop", now=house.clock.now() + timedelta(hours=1), limit=200)
+    assert len(looks) == 101
+    assert not [look for look in looks if look.attended_until is not None]
+
+
 async def test_orders_under_suspicion_come_first_within_the_budget(house):
     house.policy = PRECIOUS
     await orders(house, 60)
