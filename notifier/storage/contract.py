@@ -286,7 +286,7 @@ class HealthStore(Protocol):
         """
 
     async def shift_due(self, by: timedelta) -> None:
-        """Move every due time and lease, after the wall clock stepped against the monotonic one (6.19)."""
+        """Move every due time and lease, and what looks go by, after the wall clock stepped (6.19)."""
 
     async def prove_writable(self) -> None:
         """Write something: on a full disk a transaction that changes nothing commits, and proves nothing."""

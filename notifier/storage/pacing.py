@@ -62,7 +62,7 @@ class PacingStore(Protocol):
         """Return how many looks the account has of each pace."""
 
     async def learned(self, name: str) -> dict[str, Any] | None:
-        """Return a document as it was kept, or None."""
+        """Return a document as it was kept, or None where there is none that can be read."""
 
     async def keep_learned(self, name: str, document: Mapping[str, Any], *, now: datetime) -> None:
         """Write a document in place of the one of its name."""

@@ -1,5 +1,6 @@
 """What one account may ask: turns that flow evenly, fewer of them when the upstream says so, and their price."""
 
+import asyncio
 from collections.abc import Mapping
 
 from notifier.clock import Clock
@@ -29,6 +30,7 @@ class Budget:
         self._cadence = cadence
         self._clock = clock
         self._bucket = Bucket(granted, clock.monotonic())
+        self._rests_until_s = clock.monotonic()
         self._throttle = Throttle(granted, clock.monotonic())
         self._asked = Bucket(granted * _ASKED_SHARE, clock.monotonic(), burst_s=_ASKED_BURST_S)
         self._price = metrics.polling_price_s.labels(account)
@@ -46,9 +48,15 @@ class Budget:
         """Whether the next turn is still to come."""
         return self._bucket.due_in_s(self._clock.monotonic()) > 0
 
-    def wait_s(self) -> float:
-        """Take the next turn and return how long to wait for it."""
-        return self._bucket.take(self._clock.monotonic())
+    async def turn(self, stop: asyncio.Event) -> bool:
+        """Wait for the next turn; return whether it came before the stop. One that falls into a rest is lost."""
+        wait_s = self._bucket.take(self._clock.monotonic())
+        while wait_s > 0:
+            if await self._clock.wait(stop, wait_s):
+                return False
+            now_s = self._clock.monotonic()
+            wait_s = self._bucket.take(now_s) if now_s < self._rests_until_s else 0.0
+        return True
 
     def ask(self) -> float:
         """Take leave for a look that a person asks for; return how long until there is any, nought when granted.
@@ -68,7 +76,9 @@ class Budget:
                 self._change_rate("latency" if self.rate < self._bucket.rate else "calm")
         elif result.reason is FailureReason.RATE_LIMITED:
             if result.retry_after_s:
-                self._bucket.rest(now_s + min(result.retry_after_s, _LONGEST_REST_S))
+                until_s = now_s + min(result.retry_after_s, _LONGEST_REST_S)
+                self._rests_until_s = max(self._rests_until_s, until_s)
+                self._bucket.rest(self._rests_until_s)
             if self._throttle.refused(began_s, now_s):
                 self._change_rate("rate_limited")
 

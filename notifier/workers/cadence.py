@@ -64,12 +64,19 @@ class Cadence:
         """Return the next look after one that showed these parts, and its pace."""
         terms = self._terms.get(account, self._plain)
         wait = wait_for(parts, terms, hazards=self.hazards, now_s=now.timestamp())
-        pace = pace_of(wait.seconds, terms.price_s)
+        asks, asks_at_s = wait, terms.price_s
+        if wait.bound is Bound.CEILING and terms.price_s > self.policy.price_s:
+            # A ceiling tells nothing of the price that led there, and would keep it high when its cause is gone.
+            asks_at_s = self.policy.price_s
+            usual = replace(terms, price_s=asks_at_s)
+            asks = wait_for(parts, usual, hazards=self.hazards, now_s=now.timestamp())
+        pace = pace_of(asks.seconds, asks_at_s)
         if (stretch := self._stretch.get(account, 1.0)) > 1.0:
             wait = Wait(wait.seconds * stretch, wait.longest_s * stretch, wait.bound)
         least_s = terms.policy.min_interval_s
         plan = after_wait(wait, least_s=least_s, now=now, deadline_at=deadline_at, roll=self._clock.roll())
-        is_dear = terms.price_s > self.policy.price_s and wait.bound is Bound.PRICE
+        is_held = Bound.FLOOR is wait.bound or Bound.CEILING is asks.bound
+        is_dear = terms.price_s > self.policy.price_s and not is_held
         if (is_dear or stretch > 1.0) and plan.why is Why.CADENCE:
             plan = Plan(plan.at, Why.BUDGET)
         return plan, pace

@@ -1,4 +1,7 @@
-"""Which looks go next: all that are due while the budget has room, else those of the greatest regret."""
+"""Which looks go next: as they came due while the budget has room, else those of the greatest regret.
+
+What somebody asked for or attends to goes first in either case.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -51,16 +54,19 @@ class Claiming:
                 if self._budget.is_dear:
                     next_at = min(next_at or now + _DEAR_NAP, now + _DEAR_NAP)
                 return Claim(due + early, next_at or now + timedelta(days=1))
-            if not self._budget.is_spent:
-                return Claim(due, None)
-            window = min(max(room * _WINDOW, _LEAST_WINDOW), _MOST_WINDOW)
-            due = await tx.due_looks(
-                self._account, now=now, limit=window, in_flight=in_flight, sources=sources
-            )
+            is_spent = self._budget.is_spent
+            if is_spent:
+                window = min(max(room * _WINDOW, _LEAST_WINDOW), _MOST_WINDOW)
+                due = await tx.due_looks(
+                    self._account, now=now, limit=window, in_flight=in_flight, sources=sources
+                )
             urgent = await tx.urgent_looks(
                 self._account, now=now, limit=room, in_flight=in_flight, sources=sources
             )
-        return await self._worst(room, {look.id: look for look in urgent + due}.values(), now)
+        ready = list({look.id: look for look in urgent + due}.values())
+        if not is_spent:
+            return Claim(ready[:room], None)
+        return await self._worst(room, ready, now)
 
     async def _early(
         self,

@@ -12,8 +12,6 @@ from notifier.workers.cadence import Cadence
 
 _NAME = "hazards"
 _EVERY_S = 60.0
-_GENERAL = 3
-"""Members of a path that stand for all methods and accounts."""
 
 log = get_logger(__name__)
 
@@ -60,5 +58,4 @@ class Learner:
             self._unsaved, known = merged(), total
         if known is not None:
             self._hazards.rebase(known)
-            rows = [row for row in known.get("situations", ()) if len(row["path"]) == _GENERAL]
-            self._metrics.cadence_events.set(sum(sum(row["events"]) for row in rows))
+            self._metrics.cadence_events.set(self._hazards.events)

@@ -212,16 +212,20 @@ class Poller:
             look = await self._queue.get()
             if look is None:
                 return
-            if self._feeds[look.source].upstream.is_refused:
+            if self._is_refused(look):
                 self._drop(look)
                 continue
-            wait_s = self.budget.wait_s()
-            if wait_s > 0:
-                if await self._clock.wait(stop, wait_s):
-                    self._drop(look)  # It is still due.
-                    return
-                look = self._queue.most_urgent(look)
-            await self._fetch(look)
+            if not await self.budget.turn(stop):
+                self._drop(look)  # It is still due.
+                return
+            look = self._queue.most_urgent(look)
+            if self._is_refused(look):  # while it waited
+                self._drop(look)
+            else:
+                await self._fetch(look)
+
+    def _is_refused(self, look: Look) -> bool:
+        return self._feeds[look.source].upstream.is_refused
 
     async def _fetch(self, look: Look) -> None:
         clock, source = self._clock, self._feeds[look.source].source
@@ -278,6 +282,7 @@ class Poller:
 
     def _on_landed(self, item: tuple[Polled, LookOutcome | None], written: bool) -> None:
         polled, outcome = item
+        self._recorder.landed(polled.look)
         if written or outcome is not None:
             self._drop(polled.look)
             return

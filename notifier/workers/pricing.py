@@ -68,8 +68,8 @@ class Pricing:
         heard: Heard = subjects_of(patterns) | judged if patterns else EVERYTHING
         more: frozenset[Subject] = frozenset() if self._heard is None else heard - self._heard
         self._cadence.set_heard(account, heard)
-        self._heard = heard
         if more:
             # What nobody listened to was hardly looked at; what is due too early gives way by its regret.
             async with self._storage.writing() as tx:
                 await tx.bring_forward(account, now=self._clock.now())
+        self._heard = heard

@@ -75,6 +75,12 @@ class Recorder:
         self._policy = cadence.policy
         self._telling = telling
         self._metrics = metrics
+        self._taught: dict[int, tuple[Look, tuple[Part, ...]]] = {}
+        """By look, what an answer showed that was learned from and is yet to be written."""
+
+    def landed(self, look: Look) -> None:
+        """Forget what was kept for another try at writing what the look brought."""
+        self._taught.pop(look.id, None)
 
     async def write(self, tx: Transaction, group: Sequence[tuple[Polled, LookOutcome | None]]) -> None:
         """Write a group of polls: the unchanged ones in one statement, each of the others thoroughly."""
@@ -212,7 +218,9 @@ class Recorder:
             case Doubtful():
                 await tx.save_look_state(replace(stored, digest=answer.digest))
                 outcome = _good_look(polled, second_look(polled.finished_at))
-                return structs.replace(outcome, doubted_at=doubted_at or polled.started_at)
+                return structs.replace(
+                    outcome, doubted_at=min(doubted_at or polled.started_at, polled.started_at)
+                )
             case Observation():
                 seen = replace(
                     seen,
@@ -241,7 +249,12 @@ class Recorder:
         if not is_news and look.parts is not None:
             return look.parts
         parts = parts_of(snapshot, account=look.account, seen_at=started_at)
-        return self._cadence.learn(look, parts, started_at) if is_news else parts
+        if not is_news:
+            return parts
+        taught = self._taught.get(look.id)
+        if taught is None or taught[0] is not look:
+            taught = self._taught[look.id] = look, self._cadence.learn(look, parts, started_at)
+        return taught[1]
 
     async def _keep(
         self,

@@ -83,6 +83,45 @@ async def test_what_a_request_over_a_step_back_brings_is_told_at_once(house, jan
         assert len(house.source.asked) > looks
 
 
+async def test_what_was_asked_for_before_a_step_back_is_looked_at_once(house, janitor):
+    """By the new clock it was asked for in an hour, so every look until then once owed another one at once."""
+    house.source.put("OW1", "CHARGED")
+    await house.watch("OW1")
+    await house.ask("OW1")
+    house.clock.step(-3600)
+    await janitor.follow_clock()
+    async with house.running(house.poller()):
+        await house.pass_time(5, step=0.5)
+    assert len(house.source.asked) <= 3
+
+
+async def test_what_was_asked_for_before_a_step_back_that_nobody_saw_is_looked_at_once(house):
+    house.source.put("OW1", "CHARGED")
+    await house.watch("OW1")
+    house.clock.step(3)
+    house.clock.follow()
+    await house.ask("OW1")
+    house.clock.step(-3)
+    house.clock.follow()
+    async with house.running(house.poller()):
+        await house.pass_time(1, step=0.25)
+    assert len(house.source.asked) == 1
+
+
+async def test_a_doubt_is_confirmed_in_seconds_although_the_clock_was_set_back(house, janitor):
+    await house.subscribe("order.*")
+    house.source.put("OW1", "CHARGED")
+    await house.watch("OW1")
+    async with house.running(house.poller(), house.deliverer()):
+        house.source.put("OW1", "PENDING_VBV")
+        await house.ask("OW1")
+        await house.quiet()
+        house.clock.step(-3600)
+        await janitor.follow_clock()
+        await house.pass_time(15)
+    assert house.channel.types() == ["order.charged", "order.pending_vbv"]
+
+
 async def test_a_step_that_could_not_be_written_is_not_followed(house, janitor, monkeypatch):
     def refused():
         raise StorageError("the disk is full")

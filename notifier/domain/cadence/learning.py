@@ -84,6 +84,12 @@ class Hazards:
             node.forget(self._most_events)
         return max(age_s - since_age_s - sum(awaited_s for _, _, awaited_s in shares), 0.0)
 
+    @property
+    def events(self) -> float:
+        """How many changes it all rests on."""
+        roots = (node for path, node in self._nodes.items() if len(path) == _LEVELS[0])
+        return sum(node.base.total + node.fresh.total for node in roots)
+
     def document(self) -> Document:
         """Return everything that is known, for storage: plain values that JSON can hold."""
         return _document({path: node.base.plus(node.fresh) for path, node in self._nodes.items()})
@@ -114,12 +120,12 @@ class Hazards:
     def _nodes_of(self, situation: Situation) -> Iterator[_Node]:
         """Words and methods are the upstream's: once there are very many, new ones are learned with their like."""
         for level in _LEVELS:
-            node = self._nodes.get(situation[:level])
-            if node is None:
-                if len(self._nodes) >= _MOST_NODES and level > _LEVELS[0]:
+            path = situation[:level]
+            if path not in self._nodes and len(self._nodes) >= _MOST_NODES:
+                if level > _LEVELS[0]:
                     return
-                node = self._nodes[situation[:level]] = _Node()
-            yield node
+                path = (situation.source, situation.kind, "")
+            yield self._nodes.setdefault(path, _Node())
 
 
 def follow(
@@ -193,18 +199,23 @@ def _document(tallies: Mapping[_Path, Tally]) -> Document:
 
 
 def _tallies(document: Document) -> dict[_Path, Tally]:
-    """Read a document; one of another schema teaches nothing."""
+    """Read a document; one of another schema, or that is broken, teaches nothing."""
     if (document.get("schema"), document.get("bins")) != (SCHEMA, BINS):
         return {}
-    return {
-        tuple(row["path"]): Tally(
-            _placed(row["first"], row["events"]), _placed(row["first"], row["exposure_s"])
-        )
-        for row in document["situations"]
-    }
+    try:
+        return {
+            tuple(row["path"]): Tally(
+                _placed(row["first"], row["events"]), _placed(row["first"], row["exposure_s"])
+            )
+            for row in document["situations"]
+        }
+    except (LookupError, TypeError, ValueError):
+        return {}
 
 
 def _placed(first: int, values: Sequence[float]) -> list[float]:
+    if first + len(values) > BINS or min(values) < 0:
+        raise ValueError("this was not written by us")
     return [*[0.0] * first, *values, *[0.0] * (BINS - first - len(values))]
 
 

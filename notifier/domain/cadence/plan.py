@@ -1,7 +1,6 @@
 """When to look again: soon after a change, ever later while nothing changes, never past a deadline.
 
-A plain honest rule: the next interval is a base plus a share of the silence so far, both by phase. It is the one
-place that a learned cadence replaces.
+The odds rule of `law` says how long it pays to wait; operators' bounds, deadlines, errors and doubts come before it.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from notifier.domain.cadence.law import wait_s
 from notifier.domain.cadence.learning import Hazards
 from notifier.domain.cadence.situation import Part, Situation
 from notifier.domain.cadence.stakes import EVERYTHING, Heard, ceiling_s, stake_of, weight_of
-from notifier.domain.order import Phase
 from notifier.domain.polling import PollingPolicy
 
 
@@ -50,44 +48,10 @@ class Plan(NamedTuple):
     why: Why
 
 
-@dataclass(frozen=True, slots=True)
-class _Pace:
-    base_s: float
-    share: float
-
-
-_PACES = {
-    Phase.OPEN: _Pace(1.5, 0.10),
-    Phase.UNKNOWN: _Pace(5.0, 0.15),
-    Phase.FAILED: _Pace(10.0, 0.20),
-    Phase.SUCCEEDED: _Pace(60.0, 0.25),
-    Phase.REFUNDED: _Pace(60.0, 0.25),
-}
 _SECOND_LOOK_S = 5.0
 _AFTER_ASKED_S = 2.0
 _NOT_FOUND_GRACE_S = 300.0
 _LONGEST_ERROR_WAIT_S = 300.0
-
-
-def next_poll(
-    phase: Phase,
-    *,
-    last_changed_at: datetime,
-    deadline_at: datetime | None,
-    now: datetime,
-    roll: float,
-    policy: PollingPolicy,
-) -> Plan:
-    """Return the next look after one that showed what we know: within the bounds and never in the past."""
-    pace = _PACES[phase]
-    silence_s = max(0.0, (now - last_changed_at).total_seconds())
-    interval_s = jittered(pace.base_s + pace.share * silence_s, roll)
-    interval_s = min(max(interval_s, policy.min_interval_s), policy.max_interval_s)
-    if deadline_at is not None:
-        until_deadline_s = max((deadline_at - now).total_seconds(), policy.min_interval_s)
-        if until_deadline_s < interval_s:
-            return Plan(now + timedelta(seconds=until_deadline_s), Why.DEADLINE)
-    return Plan(now + timedelta(seconds=interval_s), Why.CADENCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,9 +120,15 @@ class Health(Rows):
         ms = literal(by // timedelta(milliseconds=1), Whole)
         for column in (
             looks.c.next_poll_at,
+            # Looks are compared with these: what was asked for in an hour would be owed until then, again and again.
+            looks.c.asked_at,
+            looks.c.doubted_at,
+            looks.c.attended_until,
             deliveries.c.due_at,
             deliveries.c.lease_until,
             targets.c.rests_until,
+            # What was done is not yet to come; after a step forward it may well be that long ago.
+            *([looks.c.last_polled_at] if by < timedelta() else []),
         ):
             moved = update(column.table).where(column.is_not(None))
             await self._connection.execute(moved.values({column: type_coerce(column, Whole) + ms}))

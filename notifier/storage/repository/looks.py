@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     insert,
     null,
+    or_,
     select,
     type_coerce,
     update,
@@ -108,10 +109,15 @@ _seen = given(
      "failures": Whole, "error": WORD, "doubted_at": Whole, "asked_at": Whole, "pace": Whole},
 )  # fmt: skip
 _asked_at = type_coerce(looks.c.asked_at, Whole)
-_is_asked = _asked_at > _seen.c.started_at
+# Nobody asks in the time to come: then the clock was set back while we were away.
+_is_asked = and_(_asked_at > _seen.c.started_at, _asked_at <= bindparam("now", type_=Whole))
 _is_answered = and_(
     _asked_at.is_distinct_from(_seen.c.asked_at), _seen.c.next_poll_at > bindparam("soon", type_=Whole)
 )
+_ATTENDED_MS = 30_000
+_attended_until = type_coerce(looks.c.attended_until, Whole)
+_for_long = bindparam("soon", type_=Whole) + _ATTENDED_MS
+_is_owed_soon = or_(_is_answered, _seen.c.why == Why.AFTER_ASKED.value)
 _RECORD = (
     update(looks)
     .where(looks.c.id == _seen.c.id)
@@ -124,6 +130,12 @@ _RECORD = (
         ),
         why=case((_is_asked, Why.ASKED.value), (_is_answered, Why.AFTER_ASKED.value), else_=_seen.c.why),
         asked_at=case((_is_asked, looks.c.asked_at), else_=null()),
+        # The look that is owed after one that was asked for does not wait for the budget, either.
+        attended_until=case(
+            (and_(_is_owed_soon, func.coalesce(_attended_until, 0) < _for_long), _for_long),
+            (_attended_until <= bindparam("now", type_=Whole), null()),
+            else_=_attended_until,
+        ),
         last_polled_at=_seen.c.last_polled_at,
         failures=_seen.c.failures,
         error=_seen.c.error,

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Text, bindparam, case, func, literal, select, type_coerce, update
 
 from notifier.domain.cadence.plan import Why
@@ -107,9 +108,11 @@ class Pacing(Rows):
         return {row[0]: row[1] for row in rows}
 
     async def learned(self, name: str) -> dict[str, Any] | None:
-        document: dict[str, Any] | None = await self._connection.scalar(
-            select(learned.c.document).where(learned.c.name == name)
-        )
+        written = select(learned.c.document).where(learned.c.name == name)
+        try:
+            document: dict[str, Any] | None = await self._connection.scalar(written)
+        except msgspec.MsgspecError:
+            return None
         return document
 
     async def keep_learned(self, name: str, document: Mapping[str, Any], *, now: datetime) -> None:

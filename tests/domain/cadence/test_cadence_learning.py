@@ -232,3 +232,34 @@ def test_an_unchanged_look_teaches_what_following_it_would():
     follow(other, [part], [part], looked_s=50, now_s=60)
     assert one.document() == other.document()
     assert one.document()["situations"]
+
+
+def test_words_without_end_are_learned_with_their_like():
+    """They are the upstream's: each had a memory of its own once, for ever."""
+    hazards = Hazards()
+    for number in range(2500):
+        hazards.credit(PENDING._replace(word=f"W{number}"), 0.0, 10.0, changed=True)
+    rows = hazards.document()["situations"]
+    assert len(rows) <= 2001
+    assert hazards.events == pytest.approx(2500)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"path": ["order"], "first": 170, "events": [1.0] * 9, "exposure_s": [1.0] * 9},
+        {"path": ["order", "order", "X"], "first": 0, "events": [None], "exposure_s": [1.0]},
+        {"path": ["order", "order", "X"], "first": 0, "events": [1.0], "exposure_s": [-1.0]},
+        {"path": 3, "first": "x", "events": 1, "exposure_s": 1},
+        "row",
+    ],
+)
+def test_a_document_that_cannot_be_understood_teaches_nothing(row):
+    hazards = teach(Hazards(), exponential(0.02), 5)
+    whole = hazards.document()
+    broken = {**whole, "situations": [*whole["situations"], row]}
+    assert merged(broken, whole) == merged(whole)
+    fresh = Hazards()
+    fresh.rebase(broken)
+    assert fresh.events == 0

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.backoff import growing, jittered, wait_before_attempt
@@ -15,7 +15,6 @@ from notifier.domain.cadence.plan import (
     after_error,
     after_not_found,
     next_look,
-    next_poll,
     outlook,
     regret_s,
     second_look,
@@ -36,86 +35,6 @@ silences = st.floats(-3600, 30 * 86_400)
 policies = st.tuples(st.floats(0.5, 60), st.floats(60, 86_400)).map(
     lambda bounds: PollingPolicy(min_interval_s=bounds[0], max_interval_s=bounds[1])
 )
-
-
-def plan_of(
-    phase: Phase, silence_s: float, roll: float, *, deadline_s: float | None = None, policy=POLICY
-) -> Plan:
-    return next_poll(
-        phase,
-        last_changed_at=NOW - timedelta(seconds=silence_s),
-        deadline_at=None if deadline_s is None else at(deadline_s),
-        now=NOW,
-        roll=roll,
-        policy=policy,
-    )
-
-
-def wait_s(phase: Phase, silence_s: float, roll: float = 0.5) -> float:
-    return (plan_of(phase, silence_s, roll).at - NOW).total_seconds()
-
-
-@given(phases, silences, rolls, policies)
-def test_the_next_look_keeps_the_bounds(phase, silence_s, roll, policy):
-    plan = plan_of(phase, silence_s, roll, policy=policy)
-    assert plan.at > NOW
-    # instants are counted in microseconds
-    assert policy.min_interval_s - 1e-6 <= (plan.at - NOW).total_seconds() <= policy.max_interval_s + 1e-6
-    assert plan.why is Why.CADENCE
-
-
-@given(phases, silences, rolls, policies, st.floats(-86_400, 86_400))
-def test_no_look_is_past_a_deadline_that_can_be_met(phase, silence_s, roll, policy, deadline_s):
-    free = plan_of(phase, silence_s, roll, policy=policy)
-    plan = plan_of(phase, silence_s, roll, deadline_s=deadline_s, policy=policy)
-    soonest = NOW + timedelta(seconds=policy.min_interval_s)
-    assert plan.at == min(free.at, max(soonest, at(deadline_s)))
-    if plan.at != free.at:
-        assert plan.why is Why.DEADLINE
-
-
-@given(phases, silences, rolls)
-def test_dice_move_a_look_by_at_most_a_fifth(phase, silence_s, roll):
-    middle = wait_s(phase, silence_s)
-    assert abs(wait_s(phase, silence_s, roll) - middle) <= 0.2 * middle
-
-
-@given(rolls)
-def test_an_open_order_is_looked_at_every_few_seconds_in_its_first_half_minute(roll):
-    silence_s = 0.0
-    while silence_s <= 30:
-        interval_s = wait_s(Phase.OPEN, silence_s, roll)
-        assert interval_s <= 5
-        silence_s += interval_s
-
-
-@given(phases, st.floats(0, 86_400), st.floats(1, 86_400), rolls)
-def test_waits_grow_with_silence_until_their_ceiling(phase, silence_s, more_s, roll):
-    shorter, longer = wait_s(phase, silence_s, roll), wait_s(phase, silence_s + more_s, roll)
-    assert longer > shorter or longer == POLICY.max_interval_s
-
-
-@given(phases, st.floats(60, 86_400), rolls)
-def test_a_change_brings_the_next_look_near_again(phase, silence_s, roll):
-    assert wait_s(phase, 0, roll) < wait_s(phase, silence_s, roll)
-
-
-@given(st.sampled_from([Phase.FAILED, Phase.SUCCEEDED, Phase.REFUNDED, Phase.UNKNOWN]), silences, rolls)
-def test_an_order_that_is_not_open_is_looked_at_less_often(phase, silence_s, roll):
-    assume(wait_s(Phase.OPEN, silence_s, roll) < POLICY.max_interval_s)
-    assert wait_s(phase, silence_s, roll) > wait_s(Phase.OPEN, silence_s, roll)
-
-
-def test_a_clock_that_stepped_back_does_not_stop_the_looks():
-    assert plan_of(Phase.OPEN, -1e6, 0.5) == plan_of(Phase.OPEN, 0, 0.5)
-
-
-def test_an_order_that_stays_open_a_quarter_of_an_hour_costs_few_looks():
-    looks, silence_s = 0, 0.0
-    while silence_s < 900:
-        silence_s += wait_s(Phase.OPEN, silence_s)
-        looks += 1
-    assert looks <= 50
 
 
 # By what was learned

@@ -21,7 +21,7 @@ async def due(storage, now, **wanted):
         return await tx.due_looks("main", now=now, limit=wanted.pop("limit", 10), **wanted)
 
 
-async def record(storage, look, *, started_at, next_poll_at, **members):
+async def record(storage, look, *, started_at, next_poll_at, now=None, **members):
     done = LookOutcome(
         look_id=look.id,
         started_at=started_at,
@@ -32,7 +32,7 @@ async def record(storage, look, *, started_at, next_poll_at, **members):
         **members,
     )
     async with storage.writing() as tx:
-        await tx.record_looks([done], now=started_at)
+        await tx.record_looks([done], now=now or started_at)
 
 
 async def test_a_look_reckoned_by_a_clock_that_was_set_back_since_is_due_as_much_earlier(storage, at):
@@ -160,7 +160,7 @@ async def test_a_request_during_a_look_owes_one_more(storage, at):
     [look] = await due(storage, at(1))
     async with storage.writing() as tx:
         await tx.ask("main", KEY, now=at(2))
-    await record(storage, look, started_at=at(1), next_poll_at=at(100))
+    await record(storage, look, started_at=at(1), next_poll_at=at(100), now=at(2))
     [again] = await due(storage, at(2))
     assert again.asked_at == at(2)
     await record(storage, again, started_at=at(3), next_poll_at=at(100), failures=2, error="timeout")
