@@ -9,9 +9,9 @@ from bench.ground import WARM_S, Figures, lateness, opened_storage
 from bench.owing import deliverer_of, delivering, noted, pace_of, subscribe
 from bench.watches import polling
 from notifier.clock import SystemClock
-from notifier.domain.cadence import PollingPolicy
 from notifier.domain.instant import to_ms
 from notifier.domain.order import OrderId, parse_order_id
+from notifier.domain.polling import PollingPolicy
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage
 from notifier.storage.records import Registration
