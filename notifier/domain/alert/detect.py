@@ -154,14 +154,16 @@ class Detector:
     def is_well(self, place: Place, *, peak: float) -> bool | None:
         """Return whether a place that was bad, at `peak` at most, may be called well again.
 
-        None where half an hour has no traffic to say so.
+        None where half an hour has no traffic to say so. Half an hour that holds good minutes of before speaks for
+        no place whose last few orders fail.
         """
-        seen = self.seen(place, _WELL_WINDOW)
+        lately = seen = self.seen(place, _WELL_WINDOW)
         if seen is None or seen.orders < _WELL_ORDERS:
             seen = self.seen(place, _WELL_LONGER)
         if seen is None or not seen.orders:
             return None
-        if seen.rate > seen.normal + _WELL_PART * max(peak - seen.normal, 0.0):
+        most = seen.normal + _WELL_PART * max(peak - seen.normal, 0.0)
+        if seen.rate > most or (lately is not None and lately.orders and lately.rate > most):
             return False
         return upper_tail(seen.failed, seen.orders, rate=seen.normal, noise=seen.noise) > _WELL_TAIL
 

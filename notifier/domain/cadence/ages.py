@@ -24,7 +24,7 @@ BINS = len(WIDTHS)
 
 def bin_of(age_s: float) -> int:
     """Return the bin of an age; before 0 is the first and past the end the last."""
-    return min(max(bisect_right(EDGES, age_s) - 1, 0), BINS - 1)
+    return bisect_right(EDGES, age_s, 1, BINS) - 1
 
 
 def middle_s(number: int) -> float:

@@ -4,7 +4,7 @@ The odds rule of `law` says how long it pays to wait; operators' bounds, deadlin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
@@ -14,7 +14,7 @@ from notifier.domain.backoff import growing, jittered
 from notifier.domain.cadence.law import wait_s
 from notifier.domain.cadence.learning import Hazards
 from notifier.domain.cadence.situation import Part, Situation
-from notifier.domain.cadence.stakes import EVERYTHING, Heard, ceiling_s, stake_of, weight_of
+from notifier.domain.cadence.stakes import EVERYTHING, RECENT_S, Heard, Stance, stance_of
 from notifier.domain.polling import PollingPolicy
 
 
@@ -52,6 +52,7 @@ _SECOND_LOOK_S = 5.0
 _AFTER_ASKED_S = 2.0
 _NOT_FOUND_GRACE_S = 300.0
 _LONGEST_ERROR_WAIT_S = 300.0
+_MOST_STANCES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,20 @@ class Terms:
     price_s: float
     policy: PollingPolicy
     heard: Heard = EVERYTHING
+    _stances: dict[Situation, tuple[Stance, Stance]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Of situations met before, while they are recent and later: asked for at every look."""
+
+    def stance(self, situation: Situation, age_s: float) -> Stance:
+        """Return what a part's delay weighs at an age, and how long we may stay away from it at most."""
+        known = self._stances.get(situation)
+        if known is None:
+            if len(self._stances) >= _MOST_STANCES:
+                self._stances.clear()
+            recent, later = (stance_of(situation, age, self.policy, self.heard) for age in (0.0, RECENT_S))
+            known = self._stances[situation] = recent, later
+        return known[age_s >= RECENT_S]
 
 
 class Wait(NamedTuple):
@@ -73,14 +88,12 @@ class Wait(NamedTuple):
 
 def wait_for(parts: Sequence[Part], terms: Terms, *, hazards: Hazards, now_s: float) -> Wait:
     """Return how long the odds rule waits after a look at `now_s` that showed these parts."""
-    longest_s, aged = inf, []
-    if not parts:
-        longest_s = terms.policy.longest_interval_s
+    longest_s, aged = inf if parts else terms.policy.longest_interval_s, []
     for part in parts:
         age_s = max(now_s - part.since_s, 0.0)
-        stake = stake_of(part.situation, age_s)
-        longest_s = min(longest_s, ceiling_s(stake, terms.policy))
-        aged.append((hazards.law(part.situation), age_s, weight_of(part.situation, stake, terms.heard)))
+        weight, part_longest_s = terms.stance(part.situation, age_s)
+        longest_s = min(longest_s, part_longest_s)
+        aged.append((hazards.law(part.situation), age_s, weight))
     seconds, least_s = wait_s(aged, terms.price_s, longest_s), terms.policy.min_interval_s
     if seconds >= longest_s:
         return Wait(longest_s, longest_s, Bound.CEILING)
@@ -157,7 +170,7 @@ def regret_s(
 def _share(part: Part, terms: Terms, *, hazards: Hazards, looked_s: float, now_s: float) -> Share:
     age_s = max(looked_s - part.since_s, 0.0)
     law = hazards.law(part.situation)
-    weight = weight_of(part.situation, stake_of(part.situation, age_s), terms.heard)
+    weight = terms.stance(part.situation, age_s).weight
     return Share(
         situation=part.situation,
         age_s=age_s,

@@ -1,7 +1,7 @@
 """What a second of delay is worth, and how long we may stay away at most: by class, and by who listens."""
 
 from enum import StrEnum
-from functools import lru_cache
+from typing import NamedTuple
 
 from notifier.domain.cadence.situation import Kind, Situation
 from notifier.domain.order import Phase
@@ -12,7 +12,7 @@ Heard = frozenset[Subject]
 """Subjects of which some live subscription would hear a change."""
 EVERYTHING: Heard = frozenset(Subject)
 
-_RECENT_S = 7200.0
+RECENT_S = 7200.0
 _OPEN_REFUND = 0.2
 _DONE = 0.1
 
@@ -31,15 +31,10 @@ def stake_of(situation: Situation, age_s: float) -> Stake:
     """Return the class: a failed order is open for two hours, since its customer may try again."""
     if situation.kind is Kind.REFUND:
         return Stake.REFUND
-    phase = _phase(situation)
-    if phase is Phase.OPEN or phase is Phase.UNKNOWN or (phase is Phase.FAILED and age_s < _RECENT_S):
+    phase = situation.phase
+    if phase is Phase.OPEN or phase is Phase.UNKNOWN or (phase is Phase.FAILED and age_s < RECENT_S):
         return Stake.OPEN
     return Stake.DONE
-
-
-@lru_cache(maxsize=4096)
-def _phase(situation: Situation) -> Phase:
-    return situation.phase
 
 
 _WEIGHTS = {Stake.OPEN: 1.0, Stake.REFUND: _OPEN_REFUND, Stake.DONE: _DONE}
@@ -61,3 +56,16 @@ def weight_of(situation: Situation, stake: Stake, heard: Heard = EVERYTHING) -> 
 def ceiling_s(stake: Stake, policy: PollingPolicy) -> float:
     """Return how long we may stay away at most; what is done is looked at once a day all the same."""
     return policy.longest_interval_s if stake is Stake.DONE else policy.max_interval_s
+
+
+class Stance(NamedTuple):
+    """What a second of a part's delay weighs, and how many seconds we may stay away from it at most."""
+
+    weight: float
+    longest_s: float
+
+
+def stance_of(situation: Situation, age_s: float, policy: PollingPolicy, heard: Heard) -> Stance:
+    """Return both for a part at an age."""
+    stake = stake_of(situation, age_s)
+    return Stance(weight_of(situation, stake, heard), ceiling_s(stake, policy))

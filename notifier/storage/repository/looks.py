@@ -205,8 +205,9 @@ def wanted_looks(
     }
 
 
-def read_looks(account: str, rows: str) -> list[Look]:
+def read_looks(account: str, answer: Sequence[tuple[Any, ...]]) -> list[Look]:
     """Return the looks that a statement of `looks_where` gave, soonest due first."""
+    [(rows,)] = answer
     return [_look(account, row) for row in sorted(_read_due(rows), key=_due_first)]
 
 
@@ -231,11 +232,11 @@ class Looks(Rows):
         sources: Collection[Source] = tuple(Source),
     ) -> list[Look]:
         wanted = wanted_looks(account, now=now, limit=limit, in_flight=in_flight, sources=sources)
-        return read_looks(account, await self._connection.scalar(_DUE, wanted))
+        return read_looks(account, await self._ask(_DUE, wanted))
 
     async def next_look_at(self, account: str, *, after: datetime) -> datetime | None:
-        at: datetime | None = await self._connection.scalar(_NEXT, {"account": account, "after": after})
-        return at
+        [(at_ms,)] = await self._ask(_NEXT, {"account": account, "after": to_ms(after)})
+        return _at(at_ms)
 
     async def record_looks(self, outcomes: Sequence[LookOutcome], *, now: datetime) -> None:
         if not outcomes:
@@ -256,7 +257,7 @@ class Looks(Rows):
             for outcome in outcomes
         ]
         soon = to_ms(after_asked(now).at)
-        await self._connection.execute(_RECORD, {"now": to_ms(now), "soon": soon, "rows": as_parameter(rows)})
+        await self._do((_RECORD, [{"now": to_ms(now), "soon": soon, "rows": as_parameter(rows)}]))
 
     async def look_state(self, look_id: int) -> LookState:
         row = (await self._connection.execute(_STATE, {"of": look_id})).one_or_none()

@@ -60,7 +60,7 @@ class Pacing(Rows):
         sources: Collection[Source] = tuple(Source),
     ) -> list[Look]:
         wanted = wanted_looks(account, now=now, limit=limit, in_flight=in_flight, sources=sources)
-        return read_looks(account, await self._connection.scalar(_URGENT, wanted))
+        return read_looks(account, await self._ask(_URGENT, wanted))
 
     async def looks_put_off(
         self,
@@ -72,12 +72,12 @@ class Pacing(Rows):
         sources: Collection[Source] = tuple(Source),
     ) -> list[Look]:
         wanted = wanted_looks(account, now=now, limit=limit, in_flight=in_flight, sources=sources)
-        return read_looks(account, await self._connection.scalar(_LATER, wanted))
+        return read_looks(account, await self._ask(_LATER, wanted))
 
     async def put_off(self, looks: Sequence[PutOff]) -> None:
         if looks:
             rows = [(each.look_id, to_ms(each.was_due_at), to_ms(each.due_at)) for each in looks]
-            await self._connection.execute(_PUT_OFF, {"rows": as_parameter(rows)})
+            await self._do((_PUT_OFF, [{"rows": as_parameter(rows)}]))
 
     async def bring_forward(self, account: str, *, now: datetime) -> int:
         later = update(looks).where(

@@ -287,3 +287,25 @@ def test_a_warning_is_for_working_hours(shop):
 @pytest.mark.parametrize("place", [WHOLE, PLACES[1], PLACES[4], PAIRS[0], (("auth_type", "OTP"),)])
 def test_every_cause_has_one_or_two_hints(place):
     assert 1 <= len(hints_of(place, Tier.PAGE)) <= 2
+
+
+def test_a_thin_place_whose_last_orders_fail_is_not_well_for_what_went_well_before():
+    """Under thirty orders in ten minutes were once judged by half an hour, with all that was good in it."""
+    bad, good = (("gateway", "RAZORPAY"),), (("gateway", "PAYU"),)
+    detector, minute, owed = (
+        Detector(Rule(name="r", words=frozenset({"AUTHORIZATION_FAILED"}))),
+        29_000_000,
+        0.0,
+    )
+    for orders, rate in [(10, 0.12)] * 240 + [(10, 0.8)] * 2 + [(1, 0.8)] * 12:
+        for place, share in ((bad, rate), (good, 0.12)):
+            failed = round(owed := owed + orders * share) if place is bad else round(orders * share)
+            failed = min(failed, orders)
+            owed -= failed if place is bad else 0.0
+            detector.count(Tally(minute=minute, dimensions=place, orders=orders, failed=failed))
+        detector.step(minute, now=start_of(minute + 1))
+        minute += 1
+    lately = detector.seen(bad, 10)
+    assert lately.orders < 30
+    assert lately.rate > 0.7
+    assert detector.is_well(bad, peak=0.8) is False
