@@ -1,6 +1,5 @@
 """The order status of an account, in plain or sealed: from an order's id to an answer or a failure."""
 
-from functools import partial
 from urllib.parse import quote
 
 import msgspec
@@ -11,8 +10,7 @@ from notifier.config.accounts import Account
 from notifier.domain.change import SCHEMA
 from notifier.domain.order import OrderId
 from notifier.domain.snapshot import Reader
-from notifier.source.again import Again, Known
-from notifier.source.contract import Answer, Failure, FailureReason
+from notifier.source.contract import Failure, FailureReason
 from notifier.source.door import LIMITS, Door, Limits, headers_of, routing
 from notifier.source.envelope import opened, sealed
 from notifier.source.keys import keys_of
@@ -47,7 +45,6 @@ class OrderStatusSource:
         self._reader = Reader(
             schema=SCHEMA, version=account.version, options=",".join(sorted(set(account.keep)))
         )
-        self._known = Known()
         self._door = Door(headers_of(account, account.api_key), clock=clock, limits=limits)
 
     def __repr__(self) -> str:
@@ -63,7 +60,7 @@ class OrderStatusSource:
         *,
         routing_id: str | None = None,
         mandate_id: str | None = None,  # noqa: ARG002 - asked for elsewhere
-    ) -> Answer | Failure:
+    ) -> OrderAnswer | Failure:
         """Ask once."""
         headers = routing(self._routing_id, routing_id, order_id)
         if self._seal_with is None:
@@ -83,17 +80,11 @@ class OrderStatusSource:
         """Give back connections."""
         await self._door.close()
 
-    def _answer(self, body: bytes, order_id: OrderId) -> Answer | Failure:
+    def _answer(self, body: bytes, order_id: OrderId) -> OrderAnswer | Failure:
         """Read a plain body, and only what is no order is looked at again as an envelope: plain ones pay nothing."""
-        digest = self._known.digest(order_id, body)
-        if digest is not None:
-            return Again(digest, partial(self._read, body, order_id))
         answer = self._read(body, order_id)
         if isinstance(answer, OrderAnswer):
-            if self._seal_with is not None:
-                return _UNSEALED
-            self._known.keep(order_id, body, answer.digest)
-            return answer
+            return answer if self._seal_with is None else _UNSEALED
         plain = opened(body, self._keys)
         if plain is None:
             return answer
