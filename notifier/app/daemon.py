@@ -117,20 +117,6 @@ async def assembled(
         )
 
 
-async def _obey_tables(
-    config: Config,
-    accounts: Mapping[str, bool],
-    channels: Mapping[str, Channel],
-    storage: Storage,
-    clock: Clock,
-) -> None:
-    """Let what the configuration says of subscriptions and alerts be the truth."""
-    await synchronise(
-        config, accounts, channels, storage, clock=clock, new_id=_new_id, new_secret=_new_secret
-    )
-    await synchronise_alerts(config, accounts, storage, clock=clock, new_id=_new_id)
-
-
 async def _storage(config: Config, path: Path, clock: Clock, stack: AsyncExitStack) -> Storage:
     server = config.server
     storage = await open_storage(
