@@ -76,11 +76,11 @@ async def test_the_look_two_seconds_after_one_that_was_asked_for_does_not_wait_f
         asked = len(house.source.asked)
         await house.pass_time(6, step=0.25)
         assert house.source.asked[asked:].count("OWN") == 2
-        await house.pass_time(60, step=0.5)
+        await house.pass_time(300, step=1)
     async with house.storage.reading() as tx:
         looks = await tx.due_looks("shop", now=house.clock.now() + timedelta(hours=1), limit=200)
     assert len(looks) == 101
-    assert not [look for look in looks if look.attended_until and look.attended_until > house.clock.now()]
+    assert not [look for look in looks if look.attended_until is not None]
 
 
 async def test_orders_under_suspicion_come_first_within_the_budget(house):
