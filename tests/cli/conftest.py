@@ -15,10 +15,10 @@ from notifier.cli import main
 from notifier.config.model import Config
 from notifier.config.secret import Secret
 from notifier.metrics import Metrics
-from notifier.storage.engine import open_storage
 from notifier.web.server import application, serving
 from notifier.web.services import Services
 from support.clock import FakeClock
+from support.database import open_empty
 from support.fakes import FakeChannel
 from support.seeing import seeing
 
@@ -79,7 +79,7 @@ def clock():
 
 @pytest.fixture
 async def storage(tmp_path, clock):
-    opened = await open_storage(tmp_path / "served.db", clock=clock, master_key=None)
+    opened = await open_empty(tmp_path / "served.db", clock=clock)
     yield opened
     await opened.close()
 

@@ -12,8 +12,8 @@ from notifier.domain.alert.report import Tier
 from notifier.errors import ConfigError
 from notifier.metrics import Metrics
 from notifier.storage.alerting import Learned
-from notifier.storage.engine import open_storage
 from support.clock import FakeClock
+from support.database import open_empty
 from support.traffic import Traffic, an_alert, told
 
 ACCOUNTS = {"shop": False}
@@ -29,7 +29,7 @@ def loaded(tmp_path, text):
 
 @pytest.fixture
 async def storage(tmp_path):
-    opened = await open_storage(tmp_path / "notifier.db", clock=FakeClock(), master_key=None)
+    opened = await open_empty(tmp_path / "notifier.db", clock=FakeClock())
     yield opened
     await opened.close()
 

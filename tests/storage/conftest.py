@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from notifier.storage.engine import open_storage
 from support.clock import START, FakeClock
+from support.database import open_empty
 
 
 @pytest.fixture
@@ -19,6 +19,6 @@ def at():
 
 @pytest.fixture
 async def sqlite_storage(tmp_path, clock):
-    storage = await open_storage(tmp_path / "notifier.db", clock=clock)
+    storage = await open_empty(tmp_path / "notifier.db", clock=clock)
     yield storage
     await storage.close()

@@ -16,10 +16,10 @@ from notifier.config.secret import Secret
 from notifier.domain.alert.rule import Plain
 from notifier.errors import ChannelMisconfigured, InvalidValue, StorageError
 from notifier.metrics import Metrics
-from notifier.storage.engine import open_storage
 from notifier.web.server import application
 from notifier.web.services import Services
 from support.clock import FakeClock
+from support.database import open_empty
 from support.fakes import FakeChannel
 from support.traffic import Traffic, an_alert
 
@@ -116,7 +116,7 @@ def clock():
 
 @pytest.fixture
 async def storage(tmp_path, clock):
-    opened = await open_storage(tmp_path / "web.db", clock=clock, master_key=None)
+    opened = await open_empty(tmp_path / "web.db", clock=clock)
     yield opened
     await opened.close()
 

@@ -17,7 +17,7 @@ from notifier.domain.polling import PollingPolicy
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage
-from notifier.storage.engine import _READERS, open_storage
+from notifier.storage.engine import _READERS
 from notifier.storage.records import Lanes, LoggedEvent, Registration, SubscriptionSecrets, Watch
 from notifier.workers.cadence import Cadence
 from notifier.workers.contract import Worker
@@ -28,6 +28,7 @@ from notifier.workers.poller import AccountLimits, Feed, Poller
 from notifier.workers.recording import Recorder, Telling
 from notifier.workers.trouble import Upstream
 from support.clock import FakeClock, settle
+from support.database import open_empty
 from support.fakes import FakeChannel, FakeSource
 
 SCHEDULE = (5.0, 25.0, 90.0, 300.0)
@@ -169,7 +170,7 @@ class House:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     clock = FakeClock()
-    storage = await open_storage(tmp_path / "notifier.db", clock=clock, master_key=None)
+    storage = await open_empty(tmp_path / "notifier.db", clock=clock)
     try:
         yield House(storage, clock, FakeSource(), FakeChannel())
     finally:

@@ -1,12 +1,12 @@
 import pytest
 
-from notifier.storage.engine import open_storage
+from support.database import open_empty
 
 
 @pytest.fixture(params=["sqlite"])
 def opener(request, tmp_path, clock):
     """Open the one fresh database of this test; every engine that storage knows is a parameter here."""
-    return lambda: open_storage(tmp_path / "contract.db", clock=clock)
+    return lambda: open_empty(tmp_path / "contract.db", clock=clock)
 
 
 @pytest.fixture
