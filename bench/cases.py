@@ -1,6 +1,7 @@
 """Every case by its name: the bare loops, and the daemon's own parts on real SQLite with `synchronous=FULL`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from bench.deliveries import bare_post, deliver
 from bench.ground import Figures
@@ -8,7 +9,7 @@ from bench.isolation import isolation
 from bench.polls import bare_get, idle, polls
 from bench.promptness import prompt
 
-CASES: dict[str, Callable[[int], Awaitable[Figures]]] = {
+CASES: dict[str, Callable[[int], Coroutine[Any, Any, Figures]]] = {
     "get": bare_get,
     "poll-10000": polls(10_000),
     "poll-100000": polls(100_000),

@@ -6,7 +6,7 @@ The same load with all hundred well is the other side of each ratio.
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,7 +33,7 @@ _GOOD_PER_S, _BAD_PER_S, _LASTING_S = 200, 20, 20.0
 _PATIENCE_S = 120.0
 
 
-def isolation(*, are_some_bad: bool) -> Callable[[int], Awaitable[Figures]]:
+def isolation(*, are_some_bad: bool) -> Callable[[int], Coroutine[Any, Any, Figures]]:
     """Return the case that measures the ninety good ones, beside ten bad ones or beside ten more of their kind."""
 
     async def case(port: int) -> Figures:

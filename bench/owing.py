@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.ground import CONCURRENCY, WARM_S, Figures, plain_telling
 from notifier.app.crew import delivery_limits
@@ -187,7 +187,7 @@ async def tell_steadily(storage: Storage, orders: Sequence[Order], *, per_s: flo
     return committed
 
 
-def pace_of(committed: Mapping[str, float]) -> Figures:
+def pace_of(committed: Mapping[Any, float]) -> Figures:
     """Return how many events a second were told indeed."""
     first, *_, last = committed.values()
     return {"events_per_s": (len(committed) - 1) / (last - first)}

@@ -1,7 +1,8 @@
 """Polls: bare GETs, the full cycle of the poller, and how late a due poll starts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import aiohttp
 
@@ -45,7 +46,7 @@ async def bare_get(port: int) -> Figures:
         return await rate(lambda: done, [lambda: loop(session)] * CONCURRENCY)
 
 
-def polls(count: int) -> Callable[[int], Awaitable[Figures]]:
+def polls(count: int) -> Callable[[int], Coroutine[Any, Any, Figures]]:
     """Return the case that polls so many watches flat out: due, GET, decode, compare, commit, reschedule."""
 
     async def case(port: int) -> Figures:
@@ -84,7 +85,7 @@ async def idle(port: int) -> Figures:
         await make_watches(storage, path, port, 200)
         metrics = Metrics()
         late: list[float] = []
-        metrics.poll_lateness_s.observe = late.append
+        metrics.poll_lateness_s.observe = late.append  # type: ignore[method-assign,assignment]
         async with polling(port, storage, metrics, PollingPolicy(min_interval_s=1.0, max_interval_s=1.0)):
             await asyncio.sleep(3)
             late.clear()

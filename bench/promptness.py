@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 from bench.ground import WARM_S, Figures, lateness, opened_storage
 from bench.owing import deliverer_of, delivering, noted, pace_of, subscribe
@@ -75,11 +76,11 @@ def _noting_commits(poller: Poller) -> dict[OrderId, float]:
     committed: dict[OrderId, float] = {}
     landed = poller._committer._landed  # noqa: SLF001 - the one honest place to see commits
 
-    def noting(item: object, was_written: bool) -> None:
-        polled, outcome = item  # type: ignore[misc]
+    def noting(item: Any, was_written: bool) -> None:
+        polled, outcome = item
         if was_written and outcome is None:
             committed[polled.look.order_id] = time.perf_counter()
-        landed(item, was_written)  # type: ignore[arg-type]
+        landed(item, was_written)
 
     poller._committer._landed = noting  # noqa: SLF001
     return committed

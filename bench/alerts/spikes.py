@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import sqrt
 from multiprocessing import Pool
 from statistics import mean, stdev
+from typing import Any
 
 from bench.alerts.life import Life
 from bench.alerts.static import StaticRule
@@ -189,4 +190,4 @@ def _interval(rates: Sequence[float]) -> str:
     return f"**{mean(rates):.3f}** ({max(mean(rates) - wide, 0):.3f} to {mean(rates) + wide:.3f})"
 
 
-Map = Callable[..., Iterator]
+Map = Callable[..., Iterator[Any]]
