@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 LOCK   := .ci/requirements.lock
 
+# Some images forbid it, and each of the hundreds of processes that the tests start would compile everything anew.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test demo bench crash check fmt schemas
 
