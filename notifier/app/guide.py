@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 
 Say = Callable[[str], None]
 

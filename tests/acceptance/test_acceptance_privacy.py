@@ -14,6 +14,7 @@ PERSONAL = (MARK.lower(), "nila", "9800000007", "t0kenofthedebit")
 TELLING = """
 [subscriptions.on-call]
 channel = "slack"
+rate_per_s = 100
 target = "C0SHOP"
 events = ["*", "source.*", "watch.*"]
 [subscriptions.people]

@@ -1,5 +1,6 @@
 """A receiver that was down for too long gets all of it, in a running daemon and across a kill; and the audit agrees."""
 
+import asyncio
 import json
 from contextlib import suppress
 
@@ -113,8 +114,9 @@ async def test_a_kill_in_the_middle_of_a_replay_loses_and_repeats_nothing(home, 
     async with home.process() as first:
         held = await first.subscribe("/held", "order.*")
         await first.call("POST", f"/v1/subscriptions/{held}/pause")
-        for number in range(15):
-            await live(first, world, f"JP{number}")
+        async with asyncio.TaskGroup() as lives:
+            for number in range(15):
+                lives.create_task(live(first, world, f"JP{number}"))
         await first.call("POST", f"/v1/subscriptions/{held}/disable")
         await first.call("POST", f"/v1/subscriptions/{held}/enable", {"held": "drop"})
         begun = await first.call("POST", f"/v1/subscriptions/{held}/replay", {"since": 0}, status=202)

@@ -14,7 +14,7 @@ _HOUR = {"POLLING__MIN_INTERVAL_S": "3600", "POLLING__MAX_INTERVAL_S": "3600"}
 
 @pytest.fixture
 async def world():
-    async with running(Settings(speed=1000, keys=Keys.fresh())) as everything:
+    async with running(Settings(speed=4000, keys=Keys.fresh())) as everything:
         yield everything
 
 

@@ -33,7 +33,7 @@ def test_make_demo_is_the_tour():
     assert re.search(r"^demo: setup .*\n\t@exec \$\(BIN\)/notifier demo$", page("Makefile"), re.MULTILINE)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_the_tour_ends_well_and_says_what_the_readme_shows(tmp_path):
     shown = _blanked(blocks("README.md", "text")[0])
     environ = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}

@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.domain.instant import EPOCH, from_ms, iso, seconds, to_ms
@@ -9,7 +9,11 @@ from notifier.domain.money import Money, exponent_of
 from notifier.errors import InvalidValue
 from support.builders import instants, moneys
 
+well = settings(max_examples=max(80, settings.default.max_examples))
+"""Money is tried more often than the rest."""
 
+
+@well
 @given(moneys(("INR", "JPY", "KWD", "CLF")))
 def test_what_is_written_reads_back_exactly(money):
     assert Money.parse(str(money), money.currency) == money
@@ -64,6 +68,7 @@ def test_a_misfit_is_refused_and_its_member_named(amount, currency, field):
     assert refused.value.problem.path == field
 
 
+@well
 @given(st.text(max_size=12), st.text(max_size=4))
 def test_any_text_is_read_or_refused(amount, currency):
     try:

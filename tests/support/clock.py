@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 3, 2, 6, 15, tzinfo=UTC)
@@ -66,19 +67,23 @@ class FakeClock:
         self._sleepers = [(at + self._drift, count, future) for at, count, future in self._sleepers]
         self._drift = timedelta()
 
-    async def advance(self, seconds: float) -> None:
-        """Move on, waking each sleeper at its own instant and letting it run before the next."""
+    async def advance(self, seconds: float, settled: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Move on, waking each sleeper at its own instant and letting it run before the next.
+
+        What runs beyond this loop, such as a transaction, takes its own time: `settled` waits for that, too.
+        """
+        settled = settled or settle
         end = self._now + timedelta(seconds=seconds)
-        await settle()
+        await settled()
         while self._sleepers and self._sleepers[0][0] <= end:
             at, _, future = heapq.heappop(self._sleepers)
             if future.done():
                 continue
             self._now = max(self._now, at)
             future.set_result(True)
-            await settle()
+            await settled()
         self._now = end
-        await settle()
+        await settled()
 
 
 async def settle(turns: int = 20) -> None:

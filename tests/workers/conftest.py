@@ -127,8 +127,7 @@ class House:
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:
         end = self.clock.now() + timedelta(seconds=seconds)
         while self.clock.now() < end:
-            await self.clock.advance(min(step, (end - self.clock.now()).total_seconds()))
-            await self.quiet()
+            await self.clock.advance(min(step, (end - self.clock.now()).total_seconds()), self.quiet)
 
     async def watch(self, order_id: str, **wish: Any) -> Watch:
         registration = Registration(account="shop", order_id=parse_order_id(order_id), **wish)
