@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aiohttp
 import pytest
@@ -117,13 +118,28 @@ def disk_filled(scene: Scene) -> Iterator[str]:
 @contextmanager
 def file_read_only(scene: Scene) -> Iterator[str]:
     """Let nobody write into the log of the database, nor make it anew."""
-    log = f"{scene.home.database}-wal"
-    if subprocess.run(["chattr", "+i", log], capture_output=True, check=False).returncode:
+    if not _holds_back_who_has_it_open(scene.home.directory / "probe"):
         pytest.skip("no file can be made immutable here")
+    log = f"{scene.home.database}-wal"
+    subprocess.run(["chattr", "+i", log], check=True)
     try:
         yield "disk I/O error|readonly database"
     finally:
         subprocess.run(["chattr", "-i", log], check=True)
+
+
+def _holds_back_who_has_it_open(probe: Path) -> bool:
+    """Return whether an immutable file takes nothing from those who opened it before; in memory it does."""
+    with probe.open("wb", buffering=0) as file:
+        if subprocess.run(["chattr", "+i", probe], capture_output=True, check=False).returncode:
+            return False
+        try:
+            file.write(b"?")
+        except OSError:
+            return True
+        finally:
+            subprocess.run(["chattr", "-i", probe], check=True)
+    return False
 
 
 @contextmanager
@@ -138,10 +154,12 @@ def database_locked(scene: Scene) -> Iterator[str]:
 
 
 @pytest.fixture
-def disk(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    return disk
+def disk():
+    """A directory on a disk rather than in memory, where faults of a disk are another matter."""
+    with TemporaryDirectory() as directory:
+        disk = Path(directory, "disk")
+        disk.mkdir()
+        yield disk
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from docs_kit import ROOT, blocks, page
 _EXPLAINED = "      hh:mm:ss"
 _SPIKE = "A second daemon begins"
 _DETAIL = "      "
+_OVER = ": over after …"
 
 
 def _blanked(text: str) -> list[str]:
@@ -25,8 +26,14 @@ def _blanked(text: str) -> list[str]:
 
 
 def _without_figures(line: str) -> str:
-    """Leave out what no two spikes have alike: how many minutes it took, and so how many orders failed."""
-    return re.sub(r"\d[\d,.]*( L| s| min)?", "…", line) if line.startswith(_DETAIL) else line
+    """Leave out what no two spikes have alike: how many minutes it took, and so how many orders failed.
+
+    What is at risk when it is over may be nothing, which is not said: that is up to the last few orders.
+    """
+    if not line.startswith(_DETAIL):
+        return line
+    line = re.sub(r"\d[\d,.]*( L| s| min)?", "…", line)
+    return line.removesuffix(", ₹…") if _OVER in line else line
 
 
 def test_make_demo_is_the_tour():
