@@ -117,6 +117,12 @@ class Detector:
             self._learn()
             self._slow = list(judge.slow(self._scene, self.rule)) if Tier.SLOW in self.rule.tiers else []
 
+    def restate(self, minute: int, orders: list[int], failed: list[int]) -> None:
+        """Add what became known late of a minute that was taken, in the order of `places`."""
+        for place, seen, bad in zip(self.places, orders, failed, strict=True):
+            if seen:
+                self._counts.restate(minute, place, orders=seen, failed=bad)
+
     def judge(self) -> Judged:
         """Return what the last closed minute shows."""
         findings = self._findings()
