@@ -75,7 +75,7 @@ async def remove(call: Call) -> Answer:
     """Delete an alert; what is open of it ends."""
     async with call.services.storage.writing() as tx:
         alert = _own(await _found(call, tx))
-        await end_all(tx, alert, telling=telling_of(call), now=call.services.clock.now())
+        await end_all(tx, alert.account, alert.id, telling=telling_of(call), now=call.services.clock.now())
         await tx.remove_alert(alert.account, alert.id)
     return Answer(status=204)
 

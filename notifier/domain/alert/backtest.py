@@ -49,7 +49,7 @@ class Backtest:
         for minute in minutes:
             held = held_of(self.alert, self.incidents.values(), start_of(minute + 1))
             verdict = self.ledger.step(minute, held)
-            if minute >= self.judges_from and isinstance(verdict, Judged):
+            if minute >= self.judges_from:
                 self._move(verdict, Minute(number=minute, ended_at=start_of(minute + 1), lag_s=0.0))
 
     @property
