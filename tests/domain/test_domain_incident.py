@@ -20,7 +20,7 @@ from notifier.domain.alert.incident import (
     restated,
     told,
 )
-from notifier.domain.alert.report import IncidentState, Reason, Severity, Tier
+from notifier.domain.alert.report import IncidentState, Reason, Severity, Tier, incident_document
 from notifier.domain.alert.sample import sample_report
 from notifier.domain.alert.silence import Silence, SilenceId
 from support.builders import NOW, at
@@ -105,6 +105,7 @@ def test_a_wider_cause_is_the_same_incident_and_calls_nobody():
     assert (grown.report.cause, grown.id, grown.pages) == (PLACE[:1], an_incident().id, 1)
     narrower, reasons = lived(grown, FIRING, start=2)
     assert (narrower.report.cause, reasons) == (PLACE[:1], [Reason.FIGURES])
+    assert incident_document(narrower.report)["first_cause"] == dict(PLACE), "what a conversation is named by"
 
 
 def test_an_acknowledgement_holds_the_reminders_back_and_ends_with_the_incident():

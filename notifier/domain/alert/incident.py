@@ -101,6 +101,7 @@ def opening(
         opened_at=now,
         updated_at=now,
         peak=max(draft.peak, draft.rate),
+        first_cause=draft.cause,
     )
     return Incident(
         account=account, rule_id=rule_id, family=family, report=report, routes=routes, judged_through=now
@@ -315,6 +316,7 @@ def _with_figures(incident: Incident, draft: IncidentReport | None, now: datetim
         resolved_at=own.resolved_at,
         later_paid=own.later_paid,
         reopened=own.reopened,
+        first_cause=own.first_cause,
         updated_at=now,
         peak=max(own.peak, draft.rate),
     )
