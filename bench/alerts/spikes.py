@@ -164,7 +164,8 @@ def _broken(traffic: World, detector: Detector, fault: Fault, *, per_minute: int
         causes += [cause.place for cause in life.take(detector.judge(), detector)]
         if causes and paged_after is None:
             paged_after = after
-        if at in static.take(minute, orders, failed) and static_after is None:
+        whole = [[sum(each) for each in zip(*side, strict=True)] for side in zip(*parts, strict=True)]
+        if at in static.take(minute, whole[0], whole[1]) and static_after is None:
             static_after = after
     return Spike(
         per_minute=per_minute,
