@@ -6,6 +6,7 @@ BENCH_SEEDS is where the seeds begin (the published ones are not those it was bu
 import copy
 import os
 import random
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -13,9 +14,12 @@ from multiprocessing import Pool
 from statistics import mean, stdev
 from typing import Any
 
+import numpy as np
+
+from bench.alerts.lateness import AGES, CADENCE, lateness
 from bench.alerts.life import Life
 from bench.alerts.static import StaticRule
-from bench.alerts.traffic import DAY, Fault, World
+from bench.alerts.traffic import DAY, Column, Fault, World
 from notifier.domain.alert.detect import Detector
 from notifier.domain.alert.report import Place
 from notifier.domain.alert.rule import Rule
@@ -30,8 +34,7 @@ PER_MINUTE = (1, 3, 10, 30, 100)
 JUMPS = (0.95, 0.60, 0.40, 0.25)
 TRIES, WATCHED = 5, 90
 JUDGED_EVERY_S = 30.0
-"""A minute is judged once its polls have run, by a job that comes round so often. Cadence "shipped": an open order is
-looked at every 1.5 s and a tenth of its silence, so every 7.5 s a minute after its last change."""
+"""A minute is judged, by a job that comes round so often, with what is known of it then."""
 _SLICE_SHARE = 0.004
 
 
@@ -87,6 +90,12 @@ def false_pages(world: tuple[int, int, float]) -> tuple[float, float]:
 
 def print_delays(each: "Map", seeds: Sequence[int]) -> None:
     """Print minutes to the page, and how often the right cause was named in one incident."""
+    late_s = np.concatenate([lateness().failed, lateness().well])
+    half, most = np.quantile(late_s, (0.5, 0.95))
+    print(
+        f"\nEnds are seen late as by cadence {CADENCE}: {late_s.mean():.0f} s in the mean, "
+        f"{half:.1f} s median, {most:.0f} s p95; each minute is judged 0 to {JUDGED_EVERY_S:.0f} s after it."
+    )
     print(
         f"\n| slice, orders a minute | {BASE:.0%} to | found in {WATCHED} min | minutes to page, median / p90 | "
         "right cause | incidents a cause | static: found, median / p90 |"
@@ -117,7 +126,7 @@ def spikes(world: tuple[int, int]) -> list[Spike]:
             copy.deepcopy(detector),
             Fault(place=place, minute=onset + dice.random(), rate=rate),
             per_minute=per_minute,
-            lag=dice.uniform(0, JUDGED_EVERY_S / 60),
+            lag_s=dice.uniform(0, JUDGED_EVERY_S),
         )
         for number, rate in enumerate(JUMPS * TRIES, 1)
     ]
@@ -137,19 +146,27 @@ def _chosen(traffic: World, seed: int, dice: random.Random) -> Place:
     )
 
 
-def _broken(traffic: World, detector: Detector, fault: Fault, *, per_minute: int, lag: float) -> Spike:
+def _broken(traffic: World, detector: Detector, fault: Fault, *, per_minute: int, lag_s: float) -> Spike:
+    """Watch a fault as the daemon does: what it sees late of a minute is added to it when it is seen."""
     life, static = Life(), StaticRule(len(traffic.places))
     first, at = int(fault.minute), traffic.places.index(fault.place)
     paged_after: float | None = None
     static_after: float | None = None
     causes: list[Place] = []
-    for minute, (orders, failed) in enumerate(traffic.minutes(first, WATCHED, fault), first):
+    late: deque[tuple[Column, ...]] = deque(maxlen=AGES - 1)
+    seen = traffic.minutes_as_seen(first, WATCHED, fault, lateness().shares(lag_s))
+    for minute, parts in enumerate(seen, first):
+        for age, column in enumerate((each[age] for age, each in enumerate(late, 1)), 1):
+            detector.restate(minute - age, *column)
+        late.appendleft(parts)
+        orders, failed = parts[0]
         detector.close(minute, orders, failed, held=life.held)
-        after = minute + 1 + lag - fault.minute
+        after = minute + 1 + lag_s / 60 - fault.minute
         causes += [cause.place for cause in life.take(detector.judge(), detector)]
         if causes and paged_after is None:
             paged_after = after
-        if at in static.take(minute, orders, failed) and static_after is None:
+        whole = [[sum(each) for each in zip(*side, strict=True)] for side in zip(*parts, strict=True)]
+        if at in static.take(minute, whole[0], whole[1]) and static_after is None:
             static_after = after
     return Spike(
         per_minute=per_minute,

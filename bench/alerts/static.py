@@ -10,15 +10,19 @@ class StaticRule:
 
     def __init__(self, slices: int) -> None:
         self.alarms = 0
-        self._minutes: deque[tuple[list[int], list[int]]] = deque(maxlen=WINDOW)
+        self._minutes = deque([([0] * slices, [0] * slices)] * WINDOW)
+        self._seen, self._bad = [0] * slices, [0] * slices
         self._last = [-MERGED - 1] * slices
 
     def take(self, minute: int, orders: list[int], failed: list[int]) -> set[int]:
         """Take a minute; return the slices, by number, that are in alarm."""
+        gone_orders, gone_failed = self._minutes.popleft()
         self._minutes.append((orders, failed))
-        seen = [sum(each) for each in zip(*(column[0] for column in self._minutes), strict=True)]
-        bad = [sum(each) for each in zip(*(column[1] for column in self._minutes), strict=True)]
-        alarmed = {at for at, n in enumerate(seen) if n >= LEAST and bad[at] > RATE * n}
+        self._seen = [
+            was + new - gone for was, new, gone in zip(self._seen, orders, gone_orders, strict=True)
+        ]
+        self._bad = [was + new - gone for was, new, gone in zip(self._bad, failed, gone_failed, strict=True)]
+        alarmed = {at for at, n in enumerate(self._seen) if n >= LEAST and self._bad[at] > RATE * n}
         for at in alarmed:
             self.alarms += minute - self._last[at] > MERGED
             self._last[at] = minute

@@ -30,6 +30,8 @@ _SIZES = (GATEWAYS, METHODS, BANKS)
 
 Cells = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+Column = tuple[list[int], list[int]]
+"""Orders and failed orders of one minute, one of each a slice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,16 +115,31 @@ class World:
         """Return how many times its mean the traffic is, at a minute of the day."""
         return float(1 + TRAFFIC_SWING * np.sin(2 * np.pi * (minute - self._phase[0]) / DAY))
 
-    def minutes(
-        self, first: int, count: int, fault: Fault | None = None
-    ) -> Iterator[tuple[list[int], list[int]]]:
+    def minutes(self, first: int, count: int, fault: Fault | None = None) -> Iterator[Column]:
         """Yield the orders and the failed orders of each slice, minute by minute, at most a day drawn at once."""
         for begin in range(first, first + count, DAY):
-            span = np.arange(begin, min(begin + DAY, first + count))
-            orders, failed = self._drawn(span, fault)
-            yield from zip(self._by_slice(orders).tolist(), self._by_slice(failed).tolist(), strict=True)
+            failing, well = self._expected(np.arange(begin, min(begin + DAY, first + count)), fault)
+            yield from zip(*self._drawn(failing, well), strict=True)
 
-    def _drawn(self, span: Numbers, fault: Fault | None) -> tuple[Numbers, Numbers]:
+    def minutes_as_seen(
+        self, first: int, count: int, fault: Fault, shares: tuple[Cells, Cells]
+    ) -> Iterator[tuple[Column, ...]]:
+        """Yield each minute in the parts in which it becomes known; `shares` are those of `Lateness`."""
+        failing, well = self._expected(np.arange(first, first + count), fault)
+        parts = [
+            zip(*self._drawn(failing * late, well * others), strict=True)
+            for late, others in zip(*shares, strict=True)
+        ]
+        yield from zip(*parts, strict=True)
+
+    def _drawn(self, failing: Cells, well: Cells) -> tuple[list[list[int]], list[list[int]]]:
+        """Draw the orders and the failed orders of each minute and slice."""
+        failed = self._dice.poisson(failing)
+        orders = failed + self._dice.poisson(well)
+        return self._by_slice(orders).tolist(), self._by_slice(failed).tolist()
+
+    def _expected(self, span: Numbers, fault: Fault | None) -> tuple[Cells, Cells]:
+        """Return how many orders of each combination are to fail in each minute, and how many are not."""
         swing = SWING * np.sin(2 * np.pi * (span - self._phase[1]) / DAY)
         one, two, three = (self._noise(at, len(span)) for at in range(3))
         odds = self.base[None] + swing[:, None, None, None]
@@ -132,8 +149,7 @@ class World:
             self._spoil(rates, span, fault)
         traffic = self.per_minute * (1 + TRAFFIC_SWING * np.sin(2 * np.pi * (span - self._phase[0]) / DAY))
         expected = traffic[:, None, None, None] * self.shares[None]
-        failed = self._dice.poisson(expected * rates)
-        return failed + self._dice.poisson(expected * (1 - rates)), failed
+        return expected * rates, expected * (1 - rates)
 
     def _spoil(self, rates: Cells, span: Numbers, fault: Fault) -> None:
         """Let more orders of a place fail, each alike, so that the place as a whole fails at the fault's rate."""

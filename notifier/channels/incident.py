@@ -38,16 +38,17 @@ _MONTHS_A_YEAR = 12
 def incident_words(incident: Json, *, public_url: str = "") -> Words:
     """Return the words of `data.incident`.
 
-    `topic` names it alike in every message; `headline` says what, where, how bad; `summary` stands alone in 150
-    characters; `reply` is what a thread is told (empty for mere figures), `wakes` whether it
-    should wake somebody. `facts` are pairs; `chart`, `rows` and `samples` are for their blocks; `links` are empty
-    texts without a public address.
+    `topic` names it alike in every message, by the cause with which it opened; `headline` says what, where, how bad;
+    `summary` stands alone in 150 characters; `reply` is what a thread is told (empty for mere figures), `wakes`
+    whether it should wake somebody. `facts` are pairs; `chart`, `rows` and `samples` are for their blocks; `links`
+    are empty texts without a public address.
     """
     is_over = incident["state"] == IncidentState.RESOLVED
+    began = _place(incident.get("first_cause", incident["cause"]))
     facts = _facts_of_end(incident) if is_over else _facts(incident)
     return {
         "id": incident["id"],
-        "topic": f"{place(incident)} \N{EN DASH} {_noun(incident)} #{incident['number']}",
+        "topic": f"{began} \N{EN DASH} {_noun(incident)} #{incident['number']}",
         "mark": _mark(incident),
         "headline": headline(incident),
         "summary": summary(incident),
@@ -90,7 +91,11 @@ def summary(incident: Json) -> str:
 
 def place(incident: Json) -> str:
     """Return the slice as people say it: `HDFC via RAZORPAY`, or `all payments`."""
-    cause = {name: plain(value) for name, value in incident["cause"].items()}
+    return _place(incident["cause"])
+
+
+def _place(values: Mapping[str, str]) -> str:
+    cause = {name: plain(value) for name, value in values.items()}
     gateway = cause.pop("gateway", "")
     named = " ".join(cause.values()) or ("payments" if gateway else "all payments")
     return f"{named} via {gateway}" if gateway else named

@@ -1,10 +1,12 @@
 """`notifier alerts`: what is judged, what is wrong now, and who takes care of it."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
 from notifier.cli.options import REMOTE, Flag, Misuse, Remote
+from notifier.cli.plotting import check_plot
 from notifier.cli.screen import note, safe, say, show_json, show_members, show_table
 
 alerts = App(name="alerts", help="Alerts: rules, incidents, backtests.")
@@ -22,7 +24,18 @@ _INCIDENTS = (
     "opened_at",
     "acknowledged_by",
 )
-_PAGES = ("opened_at", "severity", "tier", "cause_text", "failed", "orders", "rate", "delay_s", "resolved_at")
+_PAGES = (
+    "opened_at",
+    "severity",
+    "tier",
+    "cause_text",
+    "failed",
+    "orders",
+    "rate",
+    "delay_s",
+    "resolved_at",
+    "backed_by",
+)
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 60
 _BACKTEST_S = 600.0
@@ -91,30 +104,43 @@ async def backtest(
     /,
     *,
     days: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=35))] = 7,
+    plot: Path | None = None,
     options: Remote = REMOTE,
 ) -> None:
-    """Judge the last days again and show whom the alert would have called, and how late.
+    """Judge the last days again and show whom the alert would have called, how late, and how often for nothing.
 
     :param days: Of stored outcomes, at most 35.
+    :param plot: Write the rate of failure, what was normal, and the pages to this .png or .svg file.
     """
     from notifier.cli.client import connected, path_of
+
+    if plot is not None:
+        check_plot(plot)
 
     async with connected(options, answer_s=_BACKTEST_S) as client:
         path = path_of("alerts", await _alert_id(client, name_or_id), "backtest")
         answer = await client.post(path, {"days": days})
-    if options.json:
-        show_json(answer)
-        return
+    if plot is not None:
+        from notifier.simulation.plot import draw_course
+
+        draw_course(answer, plot)
+    show_json(answer) if options.json else _show_backtest(answer, days)
+
+
+def _show_backtest(answer: dict[str, Any], days: float) -> None:
     pages = answer["pages"]
     if pages:
         show_table(_PAGES, pages)
         say("")
-    say(f"{safe(answer['since'])}  {_when(answer)}  {safe(answer['until'])}")
+    since, until = safe(answer["since"]), safe(answer["until"])
+    rates, highest = _course(answer)
+    say(f"{'rate':>{len(since)}}  {_bars(rates)}  up to {highest:.0%}")
+    say(f"{since}  {_when(answer)}  {until}")
     delay = answer["median_delay_s"]
     late = "" if delay is None else f", half of them within {delay / 60:.0f} min of the first bad minute"
     count = f"{len(pages)} page{'' if len(pages) == 1 else 's'}"
     say(f"{count} in {days:g} days ({answer['pages_per_month']:g} a month){late}.")
-    say(f"Built for at most {answer['false_pages_per_month']:g} false ones a month.")
+    say(_how_false(answer))
     if not answer["is_complete"]:
         note(f"[dim]Judged from {safe(answer['since'])} on: there are too many orders for more at once.[/]")
     if answer["told_without_a_page"]:
@@ -196,6 +222,32 @@ async def silence(
         )
 
 
+def _how_false(answer: dict[str, Any]) -> str:
+    doubtful, estimate = answer["doubtful_pages"], answer["estimated_false_pages_per_month"]
+    return (
+        f"{doubtful or 'None'} of them may be false, which is {estimate['mean']:g} a month"
+        f" (95 %: {estimate['low']:g} to {estimate['high']:g}); built for at most"
+        f" {answer['false_pages_per_month']:g}."
+    )
+
+
+def _course(answer: dict[str, Any]) -> tuple[list[float], float]:
+    """Return the rates of the span, the highest of each part, against the highest of all; and that."""
+    parts = [0.0] * _WIDTH
+    for point in answer["course"]:
+        at = _column(answer, point["at"])
+        parts[at] = max(parts[at], point["rate"])
+    highest = max(parts)
+    return [part / highest if highest else 0.0 for part in parts], highest
+
+
+def _column(answer: dict[str, Any], at: str) -> int:
+    from datetime import datetime
+
+    since, until, moment = (datetime.fromisoformat(each) for each in (answer["since"], answer["until"], at))
+    return min(max(int((moment - since) / (until - since) * _WIDTH), 0), _WIDTH - 1)
+
+
 async def _alert_id(client: Any, name_or_id: str) -> str:
     if name_or_id.startswith("alr_"):
         return name_or_id
@@ -209,13 +261,9 @@ async def _alert_id(client: Any, name_or_id: str) -> str:
 
 def _when(answer: dict[str, Any]) -> str:
     """Return a line of the span, higher where more pages fell."""
-    from datetime import datetime
-
-    since, until = (datetime.fromisoformat(answer[end]) for end in ("since", "until"))
     counts = [0] * _WIDTH
     for page in answer["pages"]:
-        part = (datetime.fromisoformat(page["opened_at"]) - since) / (until - since)
-        counts[min(int(part * _WIDTH), _WIDTH - 1)] += 1
+        counts[_column(answer, page["opened_at"])] += 1
     return _bars([count / 4 for count in counts], empty="·")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter, validators
 
 from notifier.cli.options import COMMON, Common, Flag, Misuse
+from notifier.cli.plotting import check_plot
 from notifier.cli.screen import console, note, show_json, show_table
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from notifier.simulation.lives import Life
 
 _MEMBERS = ("requests_per_order", "delay_mean_s", "delay_p50_s", "delay_p95_s", "delay_p99_s")
-_ENDINGS = {".png", ".svg"}
 
 
 def simulate(
@@ -49,7 +49,7 @@ def simulate(
     from notifier.simulation.comparison import TRAINED, USUAL, Comparison, policies
 
     if plot is not None:
-        _check_plot(plot)
+        check_plot(plot)
     wanted = [each for text in policy or USUAL for each in policies(text)]
     lives = _lives(lifecycles, seed)
     trained = min(TRAINED, len(lives) // 4) if train is None else train
@@ -64,14 +64,6 @@ def simulate(
         return
     show_table(("policy", *_MEMBERS), [_rounded(_row(each)) for each in results])
     note(f"[dim]{len(lives) - trained} orders judged, after {trained} to learn from; {window_s:g} s each.[/]")
-
-
-def _check_plot(plot: Path) -> None:
-    from notifier.simulation import plot as needed
-
-    del needed  # without its library there is no use in beginning
-    if plot.suffix.lower() not in _ENDINGS or not plot.absolute().parent.is_dir():
-        raise Misuse(f"--plot {plot} is no .png or .svg file in a directory that exists")
 
 
 def _lives(file: Path | None, seed: int) -> "Sequence[Life]":

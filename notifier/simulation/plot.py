@@ -1,7 +1,10 @@
 """Delay against requests as a picture: the further to the lower left, the better."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from notifier.errors import InvalidValue
 from notifier.simulation.figures import Figures
@@ -15,7 +18,9 @@ except ModuleNotFoundError:
     raise InvalidValue("--plot", "needs matplotlib; install the notifier with its extra `simulate`") from None
 
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
+_DAY_S = 86_400
 _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
+Json = Mapping[str, Any]
 Curve = tuple[Sequence[float], Sequence[float]]
 
 
@@ -38,9 +43,7 @@ def draw(curves: Mapping[str, Curve], file: Path, *, across: str, up: str, marke
     """
     if file.suffix.lower() not in {".png", ".svg"}:
         raise InvalidValue("--plot", f"{file} ends in neither .png nor .svg")
-    # The same curves give the same bytes: no date, and no ids by chance.
-    with rc_context({"svg.hashsalt": "notifier", "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(7, 4.5), layout="constrained")
+    with _figure(file) as figure:
         axes: Axes = figure.add_subplot(xscale="log", yscale="log", xlabel=across, ylabel=up)
         for mark, (name, (xs, ys)) in zip(_MARKS * len(curves), curves.items(), strict=False):
             axes.plot(xs, ys, marker=mark if marked else None, markersize=4, linewidth=1.2, label=name)
@@ -50,5 +53,33 @@ def draw(curves: Mapping[str, Curve], file: Path, *, across: str, up: str, marke
             axis.set_minor_formatter(NullFormatter())
         axes.grid(which="both", alpha=0.25)
         axes.legend(frameon=False)
+
+
+def draw_course(backtest: Json, file: Path) -> None:
+    """Write the course of a backtest: the rate of failure, what was normal, and a line where somebody was called."""
+    until, points = datetime.fromisoformat(backtest["until"]), backtest["course"]
+
+    def days(at: str) -> float:
+        return (datetime.fromisoformat(at) - until).total_seconds() / _DAY_S
+
+    with _figure(file) as figure:
+        axes: Axes = figure.add_subplot(xlabel=f"days before {until:%Y-%m-%d %H:%M} UTC", ylabel="failed, %")
+        times = [days(point["at"]) for point in points]
+        for member, label, style in (("rate", "failed", "-"), ("normal_rate", "normal", "--")):
+            axes.plot(times, [point[member] * 100 for point in points], style, linewidth=1.2, label=label)
+        for number, page in enumerate(backtest["pages"]):
+            label = "" if number else "page"
+            axes.axvline(days(page["opened_at"]), color="tab:red", alpha=0.6, label=label)
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False)
+
+
+@contextmanager
+def _figure(file: Path) -> Iterator[Figure]:
+    """Give a figure, and write it: what is the same gives the same bytes, with no date, and no ids by chance."""
+    with rc_context({"svg.hashsalt": "notifier", "svg.fonttype": "none", "font.size": 9}):
+        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        yield figure
         metadata = {"Date": None} if file.suffix.lower() == ".svg" else {"Software": None}
         figure.savefig(file, dpi=110, metadata=metadata)

@@ -82,21 +82,28 @@ async def change(tx: Transaction, known: Alert, alert: Alert, *, telling: Tellin
     await tx.save_alert(alert)
     counts_else = not alert.counts_as(known)
     if counts_else or alert.state is AlertState.DISABLED:
-        await end_all(tx, known, telling=telling, now=now)
+        await end_all(tx, known.account, known.id, telling=telling, now=now)
     if counts_else or alert.state is not known.state:
         await tx.save_alert_learned(alert.id, Learned())
 
 
-async def end_all(tx: Transaction, alert: Alert, *, telling: Telling, now: datetime) -> None:
-    """End what is open of an alert that is judged no more: whoever was called must not wait for an end for ever."""
-    silences = await tx.silences(alert.account, now=now)
-    for incident in await tx.living_incidents(alert.account, ended_after=now):
-        if incident.rule_id == alert.id and not incident.is_over:
-            freed = replace(incident, held_until=None, restate_at=None)
-            ended, reason = advance(freed, Condition.WELL, None, now=now)
-            await keep(
-                tx, ended, reason, was=incident.report.state, silences=silences, telling=telling, now=now
-            )
+async def end_all(
+    tx: Transaction, account: str, rule_id: str | None = None, *, telling: Telling, now: datetime
+) -> None:
+    """End what is open of an alert, or of an account, that is judged no more.
+
+    Whoever was called must not wait for an end for ever, and no silence for what has ended.
+    """
+    silences = await tx.silences(account, now=now)
+    for incident in await tx.living_incidents(account, ended_after=now):
+        if incident.is_over or rule_id not in {None, incident.rule_id}:
+            continue
+        freed = replace(incident, held_until=None, restate_at=None)
+        ended, reason = advance(freed, Condition.WELL, None, now=now)
+        await keep(tx, ended, reason, was=incident.report.state, silences=silences, telling=telling, now=now)
+        for silence in silences:
+            if silence.incident_id == incident.id and silence.until_at is None:
+                await tx.drop_silence(account, silence.id)
 
 
 def _worth_telling(

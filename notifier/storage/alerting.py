@@ -111,6 +111,12 @@ class IncidentStore(Protocol):
     async def open_incidents(self, account: str) -> int:
         """Return how many are open."""
 
+    async def accounts_with_incidents(self) -> set[str]:
+        """Return the accounts in which some are open, configured or not."""
+
+    async def prune_incidents(self, *, before: datetime, limit: int = 1000) -> int:
+        """Forget incidents and silences that ended before an instant; return how many went."""
+
     async def add_silence(self, silence: Silence) -> None:
         """Add one."""
 

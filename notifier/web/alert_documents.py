@@ -79,9 +79,13 @@ def silence_document(silence: Silence) -> Document:
 
 
 def backtest_document(test: Backtest, *, since: datetime, until: datetime) -> Document:
-    """Return what an alert would have done; false pages a month are what it is built to, not what was counted."""
+    """Return what an alert would have done.
+
+    `false_pages_per_month` is what it is built to, `estimated_false_pages_per_month` what was counted.
+    """
     calls = test.found
     days = (until - since).total_seconds() / 86_400
+    estimate = test.estimate(round((until - since).total_seconds() / _MINUTE_S))
     delays = sorted(call.delay_s for call in calls)
     return {
         "alert": test.alert.id,
@@ -90,8 +94,24 @@ def backtest_document(test: Backtest, *, since: datetime, until: datetime) -> Do
         "pages": [_call(call) for call in calls],
         "pages_per_month": round(len(calls) * _MONTH_DAYS / days, 2),
         "false_pages_per_month": test.alert.false_pages_per_month,
+        "doubtful_pages": estimate.doubtful,
+        "estimated_false_pages_per_month": {
+            "mean": round(estimate.per_month, 2),
+            "low": round(estimate.low, 2),
+            "high": round(estimate.high, 2),
+        },
         "median_delay_s": delays[len(delays) // 2] if delays else None,
         "told_without_a_page": len(test.incidents) - len(calls),
+        "course": [
+            {
+                "at": instant(at),
+                "orders": whole.orders,
+                "failed": whole.failed,
+                "rate": round(whole.rate, 4),
+                "normal_rate": round(whole.normal, 4),
+            }
+            for at, whole in test.course
+        ],
     }
 
 
@@ -99,4 +119,5 @@ def _call(call: Call) -> Document:
     return incident_document(call.incident.report) | {
         "began_at": instant(call.began_at),
         "delay_s": call.delay_s,
+        "backed_by": call.backing,
     }

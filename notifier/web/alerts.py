@@ -1,12 +1,10 @@
 """Alerts: the rules by which outcomes are judged."""
 
-import asyncio
 from dataclasses import replace
 
 import msgspec
 
 from notifier.domain.alert.alert import Acceptance, Alert, AlertId
-from notifier.domain.alert.backtest import LEARNING, Backtest
 from notifier.domain.alert.counts import minute_of, start_of
 from notifier.domain.alert.report import IncidentState, Place, place_text
 from notifier.errors import Conflict
@@ -14,9 +12,8 @@ from notifier.storage.alarming import Told, change, end_all
 from notifier.storage.alerting import Learned
 from notifier.storage.contract import Transaction
 from notifier.storage.records import Lanes
-from notifier.web.alert_documents import alert_document, backtest_document
+from notifier.web.alert_documents import alert_document
 from notifier.web.alert_shapes import AlertMembers, NewAlert, NewNormal
-from notifier.web.alert_shapes import Backtest as Wish
 from notifier.web.documents import instant
 from notifier.web.idempotency import once
 from notifier.web.paging import page, text_of
@@ -24,10 +21,7 @@ from notifier.web.routing import Answer, Call
 from notifier.web.shapes import ListQuery
 
 _LIST = "alerts"
-_PAGE = 2000
-_MOST_JUDGED = 500_000
 _MOST_ACCEPTED = 100
-_MINUTES_A_DAY = 1440
 
 
 async def create(call: Call) -> Answer:
@@ -75,7 +69,7 @@ async def remove(call: Call) -> Answer:
     """Delete an alert; what is open of it ends."""
     async with call.services.storage.writing() as tx:
         alert = _own(await _found(call, tx))
-        await end_all(tx, alert, telling=telling_of(call), now=call.services.clock.now())
+        await end_all(tx, alert.account, alert.id, telling=telling_of(call), now=call.services.clock.now())
         await tx.remove_alert(alert.account, alert.id)
     return Answer(status=204)
 
@@ -98,44 +92,6 @@ async def accept(call: Call) -> Answer:
 def _places(learned: Learned) -> list[Place]:
     places = msgspec.json.decode(learned.state)["places"] if learned.state else []
     return [tuple((name, value) for name, value in place) for place in places]
-
-
-async def backtest(call: Call) -> Answer:
-    """Judge again what is kept of the last days, and tell nobody."""
-    body: Wish = call.body
-    services = call.services
-    until = minute_of(services.clock.now()) - 1
-    since = until + 1 - round(body.days * _MINUTES_A_DAY)
-    async with services.storage.reading() as tx:
-        alert = await _found(call, tx)
-        last = await tx.last_outcome(alert.account)
-        first = await tx.last_outcome(alert.account, before=start_of(since - LEARNING))
-    is_cut = last - first > _MOST_JUDGED
-    first = max(first, last - _MOST_JUDGED)
-    test = Backtest(alert=alert, judges_from=since)
-    after, judged = first, until
-    while True:
-        async with services.storage.reading() as tx:
-            seen = await tx.outcomes(alert.account, after=after, limit=_PAGE)
-            histories = await tx.histories(
-                alert.account, {each.outcome.order_key for each in seen}, through=seen[-1].seq if seen else 0
-            )
-        for history in histories.values():
-            counting = [each for each in history if each.seq > first]
-            test.ledger.recount([each for each in counting if each.seq <= after], counting)
-        if after == first:
-            judged = min((minute_of(each.outcome.ended_at) for each in seen), default=until) - 1
-            since = max(since, judged + 1) if is_cut else since
-        is_last = len(seen) < _PAGE
-        reached = until if is_last else minute_of(seen[-1].observed_at) - 1
-        # Apart from the loop, which has looks to do meanwhile.
-        await asyncio.to_thread(test.step, range(judged + 1, reached + 1))
-        judged = max(judged, reached)
-        if is_last:
-            break
-        after = seen[-1].seq
-    document = backtest_document(test, since=start_of(since), until=start_of(until + 1))
-    return Answer(body=document | {"is_complete": not is_cut})
 
 
 def telling_of(call: Call) -> Told:

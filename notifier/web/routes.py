@@ -5,6 +5,7 @@ from aiohttp.web import StreamResponse
 from notifier.errors import NotFound
 from notifier.web import (
     alerts,
+    backtests,
     bulk,
     clicks,
     deliveries,
@@ -117,7 +118,7 @@ ROUTES = (
     Route("GET", _ALERT, alerts.read, AccountQuery),
     Route("PATCH", _ALERT, alerts.amend, AccountQuery, AlertMembers),
     Route("DELETE", _ALERT, alerts.remove, AccountQuery, success=(204,)),
-    Route("POST", f"{_ALERT}/backtest", alerts.backtest, AccountQuery, Backtest),
+    Route("POST", f"{_ALERT}/backtest", backtests.backtest, AccountQuery, Backtest),
     Route("POST", f"{_ALERT}/accept", alerts.accept, AccountQuery, NewNormal, success=(202,)),
     Route("GET", "/v1/incidents", incidents.index, IncidentQuery),
     Route("GET", _INCIDENT, incidents.read, AccountQuery),

@@ -10,7 +10,7 @@ from notifier.clock import Clock
 from notifier.domain.alert.alert import Alert, AlertId
 from notifier.domain.alert.counts import MINUTES_KEPT, minute_of, start_of
 from notifier.domain.alert.docket import held_of
-from notifier.domain.alert.finding import Verdict
+from notifier.domain.alert.finding import Judged
 from notifier.domain.alert.ledger import HOUR, Ledger, SeenOutcome
 from notifier.domain.alert.report import Place
 from notifier.storage.alerting import Learned
@@ -36,7 +36,7 @@ class Book:
     counts_after: int = 0
     """Number of the outcome after which it counts; what was seen before is too old for it."""
 
-    def step(self, minute: int, held: Collection[Place], *, is_blind: bool = False) -> Verdict:
+    def step(self, minute: int, held: Collection[Place], *, is_blind: bool = False) -> Judged:
         """Judge the next minute; what people accepted for normal by then is normal.
 
         Blind is a minute of which we may not have seen all that ended in it.

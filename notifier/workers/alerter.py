@@ -12,7 +12,7 @@ from notifier.clock import Clock
 from notifier.domain.alert.alert import Alert, AlertState
 from notifier.domain.alert.counts import minute_of, start_of
 from notifier.domain.alert.docket import held_of
-from notifier.domain.alert.finding import Judged, Verdict
+from notifier.domain.alert.finding import Judged
 from notifier.domain.alert.outcome import dimensions_of
 from notifier.domain.alert.report import Place
 from notifier.domain.alert.slices import is_within
@@ -20,6 +20,7 @@ from notifier.domain.instant import EPOCH, seconds
 from notifier.domain.order import Source
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
+from notifier.storage.alarming import end_all
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import SourceState
 from notifier.workers import casework
@@ -64,6 +65,7 @@ class Alerter:
             lag_s = max(lag_s, await self._judge(account))
             async with self.storage.reading() as tx:
                 still_open += await tx.open_incidents(account)
+        await self._end_left_behind()
         self.metrics.alerts_lag_s.set(lag_s)
         self.metrics.incidents_open.set(still_open)
 
@@ -104,6 +106,14 @@ class Alerter:
                 return
         async with self.storage.writing() as tx:
             await casework.finish(await self._case(tx, account, at=self.clock.now(), lag_s=0.0), ())
+
+    async def _end_left_behind(self) -> None:
+        """End what is open in accounts that are configured no more: nobody judges it."""
+        async with self.storage.reading() as tx:
+            left = await tx.accounts_with_incidents() - set(self.accounts)
+        for account in left:
+            async with self.storage.writing() as tx:
+                await end_all(tx, account, telling=self.telling, now=self.clock.now())
 
     async def _write_down(self, opened: Sequence[Book]) -> None:
         """Keep where new books begin, or a restart before their first minute would begin later."""
@@ -172,10 +182,8 @@ class Alerter:
         return await casework.begin(tx, account, at=at, now=now, lag_s=lag_s, telling=self.telling)
 
 
-def _suspects(verdict: Verdict) -> list[Place]:
+def _suspects(verdict: Judged) -> list[Place]:
     """Return where to look first: at the causes, else at the narrowest places that look suspicious."""
-    if not isinstance(verdict, Judged):
-        return []
     if verdict.causes:
         return [cause.place for cause in verdict.causes]
     found = verdict.attention

@@ -7,7 +7,7 @@ from datetime import datetime
 from notifier.domain.alert.alert import Alert
 from notifier.domain.alert.docket import moves
 from notifier.domain.alert.drafting import Minute
-from notifier.domain.alert.finding import Judged, Verdict
+from notifier.domain.alert.finding import Judged
 from notifier.domain.alert.incident import (
     BUDGET_SPAN,
     Condition,
@@ -82,10 +82,8 @@ async def begin(
     )
 
 
-async def judge(case: Case, book: Book, verdict: Verdict) -> None:
+async def judge(case: Case, book: Book, verdict: Judged) -> None:
     """Move the incidents of one alert by what its minute showed."""
-    if not isinstance(verdict, Judged):
-        return
     minute = Minute(number=verdict.minute, ended_at=case.at, lag_s=case.lag_s)
     for incident, reason in moves(book.alert, book.ledger, verdict, case.incidents, minute):
         await case.keep(await _with_samples(case, book, incident, verdict.minute), reason)

@@ -105,6 +105,7 @@ class Janitor:
                     before=now - self._retention, answers_before=now - _ANSWERS_KEPT, now=now, limit=_STEP
                 )
                 gone += await tx.prune_outcomes(before=now - _OUTCOMES_KEPT, limit=_STEP)
+                gone += await tx.prune_incidents(before=now - self._retention, limit=_STEP)
             total += gone
         if total:
             log.info("history.pruned", rows=total)

@@ -15,6 +15,7 @@ from notifier.clock import Clock
 from notifier.domain.alert.telling import is_mere_edit
 from notifier.domain.delivery import Delivery, DeliveryId
 from notifier.domain.digest import MOST_FOLDED
+from notifier.domain.health import target_id
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.storage.records import DueDelivery, Lanes
 from notifier.workers.pace import Pace, Rate
@@ -35,7 +36,7 @@ class DeliveryLimits:
     lanes: Lanes
     keep_answers: bool = True
     rates: Mapping[str, Rate] = field(default_factory=dict)
-    """By channel, the pace of subscriptions that have none of their own."""
+    """By channel, the pace of each target, over all its subscriptions that have none of their own."""
     disable_after_s: float = 432_000.0
 
     @property
@@ -95,7 +96,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A line whose subscription's own rate lets nothing go for so many seconds."""
+    """A line whose pace lets nothing go for so many seconds."""
 
     line: Line
     wait_s: float
@@ -114,7 +115,7 @@ class Lines:
         self._longest = timedelta(seconds=limits.longest_attempt_s)
         self._lines: dict[SubscriptionId, Line] = {}
         self._offered: deque[Line] = deque()
-        self._paces: dict[SubscriptionId, tuple[Rate, Pace]] = {}
+        self._paces: dict[str, tuple[Rate, Pace]] = {}
         self._widths: dict[SubscriptionId, int] = {}
         self._held: set[DeliveryId] = set()
         self.outstanding = 0
@@ -150,7 +151,7 @@ class Lines:
         while self._offered:
             line = self._offered.popleft()
             if line.waiting:
-                pace = self._pace(line.waiting[0].due.subscription)
+                pace = self._pace(line.waiting[0].due)
                 if pace is not None and (wait_s := pace.due_in_s()) > _INSTANT_S:
                     return Rest(line, wait_s)
             line.is_offered = False
@@ -179,8 +180,8 @@ class Lines:
         self._offer(line)
 
     def use_turn(self, claimed: Claimed) -> None:
-        """Count an attempt against its subscription's own rate."""
-        pace = self._pace(claimed.due.subscription)
+        """Count an attempt against the pace of its subscription or target."""
+        pace = self._pace(claimed.due)
         if pace is not None:
             pace.wait_s()
 
@@ -264,13 +265,17 @@ class Lines:
             room[key] = left - 1
         return taken
 
-    def _pace(self, subscription: Subscription) -> Pace | None:
-        rate = self._rate(subscription)
+    def _pace(self, due: DueDelivery) -> Pace | None:
+        """Return the pace that a subscription chose, else that of its target: a channel or mailbox has but one."""
+        subscription, rate = due.subscription, self._rate(due.subscription)
         if rate is None:
             return None
-        known = self._paces.get(subscription.id)
+        key: str = subscription.id
+        if subscription.rate_per_s is None:
+            key = target_id("", subscription.channel, due.secrets.target.reveal())
+        known = self._paces.get(key)
         if known is None or known[0] != rate:
-            known = self._paces[subscription.id] = rate, Pace(rate, self._clock)
+            known = self._paces[key] = rate, Pace(rate, self._clock)
         return known[1]
 
     def _rate(self, subscription: Subscription) -> Rate | None:

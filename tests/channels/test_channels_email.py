@@ -1,6 +1,7 @@
 """Mails: what they say, how they thread, and what a server's refusal means."""
 
 import ssl
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
 import msgspec
@@ -13,7 +14,10 @@ from hypothesis import strategies as st
 
 from notifier.channels.email.channel import EmailChannel
 from notifier.channels.email.message import mail_of
+from notifier.channels.incident import incident_words
 from notifier.config.told import Email
+from notifier.domain.alert.report import incident_document
+from notifier.domain.alert.sample import sample_report
 from notifier.domain.delivery import Reason, Verdict
 from notifier.domain.leaving import token_of
 from notifier.errors import ChannelMisconfigured, InvalidValue
@@ -201,6 +205,16 @@ async def test_mails_of_one_incident_hang_together_under_one_subject(mail_sink):
     assert len({mail["Message-ID"] for mail in mail_sink.mails}) == 3
     order = (await send(mail_sink), mail_sink.mails[-1])[1]
     assert order["References"] not in {root for root, _ in roots}
+
+
+def test_an_incident_that_has_grown_keeps_its_subject():
+    report = replace(sample_report("incident.opened", START), first_cause=(("bank", "HDFC"),))
+    words = [
+        incident_words(incident_document(replace(report, cause=cause)))
+        for cause in ((("bank", "HDFC"),), (("gateway", "PAYU"),), ())
+    ]
+    assert {each["topic"] for each in words} == {"HDFC \N{EN DASH} payment failures #42"}
+    assert len({each["headline"] for each in words}) == 3
 
 
 @pytest.mark.parametrize("event_type", ["incident.opened", "incident.acknowledged", "incident.updated"])

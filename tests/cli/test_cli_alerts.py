@@ -55,16 +55,20 @@ async def test_the_place_of_an_incident_is_accepted_as_it_is(cli, spike):
     assert (await cli("alerts", "accept", spike, "--by", "asha", "--json")).json["alert"] == "alr_1"
 
 
-async def test_a_backtest_says_whom_it_would_have_called_and_how_late(cli, spike):
-    ran = await cli("alerts", "backtest", "failures", "--days", "0.5")
+async def test_a_backtest_says_whom_it_would_have_called_and_how_late(cli, spike, tmp_path):
+    plot = tmp_path / "course.svg"
+    ran = await cli("alerts", "backtest", "failures", "--days", "0.5", "--plot", str(plot))
     assert ran.status == 0
     assert "gateway RAZORPAY" in ran.out
     assert "1 page in 0.5 days (60 a month)" in ran.out
-    assert "Built for at most 1 false ones a month." in ran.out
+    assert (
+        "None of them may be false, which is 0 a month (95 %: 0 to 221.33); built for at most 1." in ran.out
+    )
+    assert "days before" in plot.read_text()
     (line,) = [each for each in ran.out.splitlines() if "·" in each]
     assert line.split()[1].endswith("▂")
     document = (await cli("alerts", "backtest", "alr_1", "--days", "0.5", "--json")).json
-    assert len(document["pages"]) == 1
+    assert [each["backed_by"] for each in document["pages"]] == ["evidence"]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,7 @@ async def test_a_backtest_says_whom_it_would_have_called_and_how_late(cli, spike
         (("show", "no-such"), "there is no alert 'no-such'; there are: failures"),
         (("silence", "inc_1", "--by", "asha"), "give one of --until, --for-s and --until-it-ends"),
         (("backtest", "failures", "--days", "99"), "99"),
+        (("backtest", "failures", "--plot", "course.gif"), "no .png or .svg"),
     ],
 )
 async def test_wrong_use_is_refused(cli, spike, given, said):

@@ -20,7 +20,7 @@ from notifier.domain.alert.incident import (
     restated,
     told,
 )
-from notifier.domain.alert.report import IncidentState, Reason, Severity, Tier
+from notifier.domain.alert.report import IncidentState, Reason, Severity, Tier, incident_document
 from notifier.domain.alert.sample import sample_report
 from notifier.domain.alert.silence import Silence, SilenceId
 from support.builders import NOW, at
@@ -78,6 +78,20 @@ def test_only_a_well_minute_ends_it():
     assert incident.restate_at == at(300 + 1800)
 
 
+def test_what_nothing_could_be_said_of_for_a_day_ends_and_says_how():
+    stale, _ = lived(an_incident(), NO_TRAFFIC)
+    day = at(60 * (1 + 24 * 60))
+    still, reason = advance(stale, NO_TRAFFIC, None, now=day - timedelta(seconds=1))
+    assert (still.is_over, reason) == (False, None)
+    ended, reason = advance(still, NO_TRAFFIC, None, now=day)
+    assert (ended.is_over, ended.is_stale, reason) == (True, True, Reason.RESOLVED)
+    alive, _ = advance(stale, BETWEEN, None, now=at(120))
+    again, reason = advance(alive, NO_TRAFFIC, None, now=day)
+    assert (again.is_over, reason) == (False, Reason.STALE), "the day begins anew with traffic"
+    back, _ = advance(ended, FIRING, draft(), now=day + timedelta(minutes=5))
+    assert not back.is_stale
+
+
 def test_the_peak_and_the_worst_severity_stay():
     risen, reasons = lived(an_incident(), (FIRING, draft(rate=0.9, severity=Severity.P1)), FIRING)
     assert reasons == [Reason.SEVERITY_ROSE, Reason.FIGURES]
@@ -91,6 +105,7 @@ def test_a_wider_cause_is_the_same_incident_and_calls_nobody():
     assert (grown.report.cause, grown.id, grown.pages) == (PLACE[:1], an_incident().id, 1)
     narrower, reasons = lived(grown, FIRING, start=2)
     assert (narrower.report.cause, reasons) == (PLACE[:1], [Reason.FIGURES])
+    assert incident_document(narrower.report)["first_cause"] == dict(PLACE), "what a conversation is named by"
 
 
 def test_an_acknowledgement_holds_the_reminders_back_and_ends_with_the_incident():

@@ -6,6 +6,7 @@ import pytest
 
 from notifier.domain.alert.alert import AlertId
 from notifier.domain.alert.report import IncidentState, Reason
+from notifier.domain.alert.rule import Plain
 from notifier.storage.alerting import Learned
 from support.traffic import an_alert, told
 
@@ -191,12 +192,34 @@ async def test_a_backtest_finds_the_page_and_how_late_it_was_and_tells_nobody(ap
     assert answer.body["median_delay_s"] == page["delay_s"]
     assert answer.body["pages_per_month"] == 60
     assert await told(services) == before
+    assert (page["backed_by"], answer.body["doubtful_pages"]) == ("evidence", 0)
+    assert answer.body["estimated_false_pages_per_month"] == {"mean": 0, "low": 0, "high": 221.33}
+    last = answer.body["course"][-1]
+    assert last["rate"] > 1.5 * last["normal_rate"] > 0.1
+
+
+async def test_a_page_that_somebody_took_care_of_was_no_false_one(api, spike):
+    await api.post(f"/v1/incidents/{spike.id}/ack", {"by": "asha"})
+    answer = await api.post("/v1/alerts/alr_1/backtest", {"days": 0.5})
+    assert [each["backed_by"] for each in answer.body["pages"]] == ["people"]
+
+
+async def test_a_page_that_nothing_backs_is_counted_as_false(api, services, storage, clock, spike):
+    """A threshold that people wrote calls for what is usual, too."""
+    async with storage.writing() as tx:
+        await tx.save_alert(an_alert(tiers=frozenset(), plain=Plain(window=5, rate=0.01, least=20)))
+    answer = await api.post("/v1/alerts/alr_1/backtest", {"days": 0.03})
+    assert (
+        [each["backed_by"] for each in answer.body["pages"]].count(None) == answer.body["doubtful_pages"] > 0
+    )
+    estimate = answer.body["estimated_false_pages_per_month"]
+    assert 0 < estimate["low"] < estimate["mean"] < estimate["high"]
 
 
 async def test_a_backtest_of_nothing_finds_nothing(api):
     made = (await api.post("/v1/alerts", RULE)).body
     answer = (await api.post(f"/v1/alerts/{made['id']}/backtest", {"days": 1})).body
-    assert (answer["pages"], answer["median_delay_s"]) == ([], None)
+    assert (answer["pages"], answer["median_delay_s"], answer["course"]) == ([], None, [])
     assert (await api.post(f"/v1/alerts/{made['id']}/backtest", {"days": 99})).status == 422
 
 

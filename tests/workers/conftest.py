@@ -149,7 +149,7 @@ class House:
             account="shop",
             name=name,
             channel="webhook",
-            target=f"https://{name}.example/hook",
+            target=members.pop("target", f"https://{name}.example/hook"),
             events=events or ("*",),
             **members,
         )

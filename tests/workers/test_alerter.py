@@ -306,10 +306,31 @@ async def test_what_an_alert_that_goes_has_open_ends_with_it(house, traffic):
     await traffic.lived(traffic.alerter(), 4)
     async with house.storage.writing() as tx:
         alert = await tx.alert("shop", AlertId("alr_1"))
-        await end_all(tx, alert, telling=house.telling, now=house.clock.now())
+        await end_all(tx, alert.account, alert.id, telling=house.telling, now=house.clock.now())
         await tx.remove_alert("shop", alert.id)
     await traffic.alerter().judge()
     assert (await told(house))[-1] == RESOLVED
+
+
+async def test_what_is_open_of_an_account_that_is_configured_no_more_ends(house, traffic):
+    traffic.rates["RAZORPAY"] = 0.9
+    await traffic.lived(traffic.alerter(), 4)
+    (incident,) = await kept(house)
+    hush = Silence(
+        id=SilenceId("sil_1"),
+        account="shop",
+        by="asha",
+        created_at=house.clock.now(),
+        incident_id=incident.id,
+    )
+    async with house.storage.writing() as tx:
+        await tx.add_silence(hush)
+    await traffic.alerter(accounts=("other",)).judge()
+    (ended,) = await kept(house)
+    assert ended.is_over
+    assert (await told(house))[-1] == RESOLVED
+    async with house.storage.reading() as tx:
+        assert await tx.silences("shop", now=house.clock.now()) == []
 
 
 async def test_open_orders_at_suspicious_places_are_looked_at_first(house, traffic):

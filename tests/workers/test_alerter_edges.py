@@ -92,7 +92,7 @@ async def test_a_summary_ends_though_the_last_alert_is_gone(house, traffic):
     await traffic.lived(alerter, 5)
     async with house.storage.writing() as tx:
         alert = await tx.alert("shop", AlertId("alr_1"))
-        await end_all(tx, alert, telling=house.telling, now=house.clock.now())
+        await end_all(tx, alert.account, alert.id, telling=house.telling, now=house.clock.now())
         await tx.remove_alert("shop", alert.id)
     await traffic.lived(alerter, 2)
     assert [each.id for each in await kept(house) if not each.is_over] == []

@@ -121,6 +121,21 @@ async def test_a_channel_has_a_pace_with_a_few_at_once_unless_a_subscription_has
     assert Counter(parcel.subscription_id for parcel in house.channel.parcels)["sub_own"] == 6
 
 
+async def test_two_subscriptions_to_one_target_share_its_pace(house):
+    for name in ("one", "other"):
+        await house.subscribe("order.*", name=name, target="https://chat.example/hook")
+    await house.subscribe("order.*", name="elsewhere")
+    for number in range(3):
+        await _seen(house, f"OW{number}", "CHARGED")
+    sent = []
+    async with house.running(house.deliverer(rates={"webhook": Rate(1.0, burst_s=2.0)})):
+        for _ in range(4):
+            by_name = Counter(parcel.subscription_id for parcel in house.channel.parcels)
+            sent.append((by_name["sub_one"] + by_name["sub_other"], by_name["sub_elsewhere"]))
+            await house.pass_time(1)
+    assert sent == [(3, 3), (4, 3), (5, 3), (6, 3)]
+
+
 async def test_a_stop_does_not_wait_for_a_rate(house):
     await house.subscribe("order.*", rate_per_s=0.01)
     for number in range(3):

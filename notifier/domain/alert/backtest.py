@@ -3,18 +3,44 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 
 from notifier.domain.alert.alert import Alert
 from notifier.domain.alert.counts import minute_of, start_of
 from notifier.domain.alert.docket import held_of, moves
 from notifier.domain.alert.drafting import Minute
 from notifier.domain.alert.finding import Judged
-from notifier.domain.alert.incident import Incident, told
+from notifier.domain.alert.incident import Incident, is_related, told
 from notifier.domain.alert.ledger import HOUR, Ledger
-from notifier.domain.alert.report import Reason, Severity
+from notifier.domain.alert.report import Reason, Severity, SliceFigures
+from notifier.domain.alert.slices import WHOLE
+from notifier.domain.alert.tail import poisson_interval
 
 LEARNING = 24 * HOUR
 """Minutes at the beginning in which an alert only learns, where the span is longer than twice that."""
+
+_MONTH = 30 * 24 * HOUR
+_BEYOND_DOUBT = 1 / 120
+"""False pages a month: one in ten years."""
+
+
+class Backing(StrEnum):
+    """Why a page is held for a true one."""
+
+    PEOPLE = "people"
+    """Somebody took care of it when it happened, or accepted it for the new normal."""
+    EVIDENCE = "evidence"
+    """Before its end it was such as chance brings less than once in ten years."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """False pages a month, counted: those of a replay that nothing backs, with the interval of 95 %."""
+
+    doubtful: int
+    per_month: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +49,7 @@ class Call:
 
     incident: Incident
     began_at: datetime
+    backing: Backing | None = None
 
     @property
     def delay_s(self) -> float:
@@ -37,9 +64,17 @@ class Backtest:
     alert: Alert
     judges_from: int
     """The first minute that may call; those before it teach what is normal."""
+    taken_care_of: Sequence[Incident] = ()
+    """What was really told in these days, and acknowledged by somebody."""
+    course_every: int = 60
+    """Minutes between two points of the course, six hours at most."""
+    course: list[tuple[datetime, SliceFigures]] = field(default_factory=list)
+    """How the whole account stood."""
     ledger: Ledger = field(init=False)
     incidents: dict[str, Incident] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
+    _least: dict[str, float] = field(default_factory=dict)
+    """By incident, the fewest false pages a month that any of its minutes spoke for."""
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.alert.rule)
@@ -49,13 +84,44 @@ class Backtest:
         for minute in minutes:
             held = held_of(self.alert, self.incidents.values(), start_of(minute + 1))
             verdict = self.ledger.step(minute, held)
-            if minute >= self.judges_from and isinstance(verdict, Judged):
+            if minute >= self.judges_from:
                 self._move(verdict, Minute(number=minute, ended_at=start_of(minute + 1), lag_s=0.0))
+                self._follow(minute)
 
     @property
     def found(self) -> list[Call]:
         """Every call, oldest first, with its incident as it stood at the end."""
-        return [replace(call, incident=self.incidents[key]) for key, call in self.calls.items()]
+        found = [replace(call, incident=self.incidents[key]) for key, call in self.calls.items()]
+        return [replace(call, backing=self._backing(call.incident)) for call in found]
+
+    def estimate(self, minutes: int) -> Estimate:
+        """Return the false pages a month, the replay having judged so many minutes."""
+        doubtful = sum(call.backing is None for call in self.found)
+        months = minutes / _MONTH
+        low, high = poisson_interval(doubtful)
+        return Estimate(doubtful=doubtful, per_month=doubtful / months, low=low / months, high=high / months)
+
+    def _backing(self, incident: Incident) -> Backing | None:
+        report = incident.report
+        until = report.resolved_at or incident.judged_through
+        by_hand = any(
+            is_related(each.report.cause, report.cause)
+            and each.report.opened_at <= until
+            and (each.report.resolved_at is None or each.report.resolved_at >= report.opened_at)
+            for each in self.taken_care_of
+        )
+        accepted = any(
+            is_related(each.cause, report.cause) and report.opened_at <= each.at <= until
+            for each in self.alert.accepted
+        )
+        if by_hand or accepted:
+            return Backing.PEOPLE
+        return Backing.EVIDENCE if self._least[incident.id] <= _BEYOND_DOUBT else None
+
+    def _follow(self, minute: int) -> None:
+        whole = self.ledger.detector.figures(WHOLE, self.course_every)
+        if minute % self.course_every == self.course_every - 1 and whole is not None:
+            self.course.append((start_of(minute + 1), whole))
 
     def _move(self, verdict: Judged, minute: Minute) -> None:
         for incident, reason in moves(self.alert, self.ledger, verdict, self.incidents, minute):
@@ -65,6 +131,8 @@ class Backtest:
                 if reason is Reason.OPENED and moved.report.severity is not Severity.P3:
                     self.calls[moved.id] = Call(incident=moved, began_at=self._began_at(moved, minute.number))
             self.incidents[moved.id] = moved
+            level = moved.report.false_per_month
+            self._least[moved.id] = min(self._least.get(moved.id, level), level)
 
     def _began_at(self, incident: Incident, minute: int) -> datetime:
         """Return since when it was worse: the change that explains the last hour best, by sums of deviations."""

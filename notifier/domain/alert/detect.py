@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from heapq import nlargest
 from typing import Any
 
 from notifier.domain.alert import judge
 from notifier.domain.alert.baseline import STEP, Baseline
 from notifier.domain.alert.cause import HARDEST_FIRST, Seen, Table, attribute, figures_of
-from notifier.domain.alert.counts import MINUTES_KEPT, RECENT, WINDOWS, Counts, minute_of, start_of
-from notifier.domain.alert.finding import Finding, Judged, Lagging, Verdict
+from notifier.domain.alert.counts import MINUTES_KEPT, RECENT, WINDOWS, Counts, minute_of
+from notifier.domain.alert.finding import Finding, Judged
 from notifier.domain.alert.noise import Noise
 from notifier.domain.alert.outcome import Outcome
 from notifier.domain.alert.report import Place, SliceFigures, Tier
@@ -21,7 +20,6 @@ from notifier.domain.alert.volume import Volume
 
 _DAY = 1440
 _HOUR = 60
-_TOO_LATE_S = 300.0
 _REMEMBERED_DAYS = 1.4427
 """Days' worth of orders that a memory with a half-life of a day holds when it is full."""
 _LEAST_ORDERS = 50.0
@@ -94,7 +92,7 @@ class Detector:
             cell[0] += tally.orders
             cell[1] += tally.failed
 
-    def step(self, minute: int, *, now: datetime, held: Collection[Place] = ()) -> Verdict:
+    def step(self, minute: int, *, held: Collection[Place] = ()) -> Judged:
         """Close every minute up to this one, the last whose polls have run, and judge it.
 
         `held` are the causes of open incidents: nothing is learned where they may be.
@@ -104,8 +102,7 @@ class Detector:
             first = min((each for each in self._pending if each >= first), default=minute)
         for each in range(first, minute + 1):
             self._close(each, held)
-        lag_s = (now - start_of(self.minute + 1)).total_seconds()
-        return Lagging(lag_s) if lag_s > _TOO_LATE_S else self.judge()
+        return self.judge()
 
     def close(
         self, minute: int, orders: list[int], failed: list[int], *, held: Collection[Place] = ()
@@ -116,6 +113,12 @@ class Detector:
         if minute % STEP == STEP - 1:
             self._learn()
             self._slow = list(judge.slow(self._scene, self.rule)) if Tier.SLOW in self.rule.tiers else []
+
+    def restate(self, minute: int, orders: list[int], failed: list[int]) -> None:
+        """Add what became known late of a minute that was taken, in the order of `places`."""
+        for place, seen, bad in zip(self.places, orders, failed, strict=True):
+            if seen:
+                self._counts.restate(minute, place, orders=seen, failed=bad)
 
     def judge(self) -> Judged:
         """Return what the last closed minute shows."""

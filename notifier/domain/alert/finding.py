@@ -40,13 +40,6 @@ class Cause:
     """Siblings that are as ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lagging:
-    """Our own looking is behind by so many seconds: nothing can be said of these minutes."""
-
-    lag_s: float
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """The verdict on the minute that begins at `minute` (minutes since 1970). No causes: all is well."""
@@ -55,6 +48,3 @@ class Judged:
     causes: tuple[Cause, ...] = ()
     attention: tuple[Place, ...] = ()
     """Slices that look suspicious: their orders in flight are worth looking at first."""
-
-
-Verdict = Lagging | Judged

@@ -20,6 +20,7 @@ UNSTABLE_EVERY = timedelta(minutes=15)
 EDITED_EVERY = timedelta(seconds=60)
 REMINDED_AFTER = (timedelta(minutes=15), timedelta(minutes=60))
 BUDGET_SPAN = timedelta(hours=12)
+STALE_AT_MOST = timedelta(hours=24)
 
 CALLS = frozenset({Reason.OPENED, Reason.REOPENED, Reason.SEVERITY_ROSE, Reason.UNACKNOWLEDGED})
 """Why somebody is called; everything else, and all of P3, is to be read when there is time."""
@@ -62,6 +63,8 @@ class Incident:
     held_until: datetime | None = None
     """While it is unstable it does not end."""
     is_stale: bool = False
+    """There is nothing to judge it by; of one that is over, that it ended so."""
+    stale_since: datetime | None = None
     restate_at: datetime | None = None
     kept_back: Reason | None = None
     """Why somebody would have been called while a silence covered it; told when it covers it no more."""
@@ -98,6 +101,7 @@ def opening(
         opened_at=now,
         updated_at=now,
         peak=max(draft.peak, draft.rate),
+        first_cause=draft.cause,
     )
     return Incident(
         account=account, rule_id=rule_id, family=family, report=report, routes=routes, judged_through=now
@@ -202,7 +206,7 @@ def _fired(incident: Incident, draft: IncidentReport, now: datetime) -> tuple[In
     before = incident.report
     rose = draft.severity < before.severity
     grew = draft.cause != before.cause and set(draft.cause) < set(before.cause)
-    incident = _with_figures(incident, draft, now)
+    incident = replace(_with_figures(incident, draft, now), is_stale=False, stale_since=None)
     after = replace(
         incident.report,
         cause=draft.cause if grew else before.cause,
@@ -248,20 +252,31 @@ def _ended(incident: Incident, now: datetime) -> tuple[Incident, Reason | None]:
     report = replace(
         incident.report, state=IncidentState.RESOLVED, resolved_at=now, updated_at=now, loss_per_min=()
     )
-    ended = replace(incident, report=report, held_until=None, is_stale=False, restate_at=now + RESTATED_AFTER)
+    ended = replace(
+        incident,
+        report=report,
+        held_until=None,
+        is_stale=False,
+        stale_since=None,
+        restate_at=now + RESTATED_AFTER,
+    )
     return ended, Reason.RESOLVED
 
 
 def _without_traffic(incident: Incident, now: datetime) -> tuple[Incident, Reason | None]:
-    if incident.is_stale:
-        return incident, None
+    """Say so once; after a day there is nobody left whom the end could surprise."""
+    since = incident.stale_since or now
+    if now - since >= STALE_AT_MOST:
+        ended, reason = _ended(incident, now)
+        return replace(ended, is_stale=True), reason
     report = replace(incident.report, updated_at=now)
-    return replace(incident, report=report, is_stale=True), Reason.STALE
+    stale = replace(incident, report=report, is_stale=True, stale_since=since)
+    return stale, None if incident.is_stale else Reason.STALE
 
 
 def _still(incident: Incident, now: datetime) -> tuple[Incident, Reason | None]:
     """Tell what time alone makes worth telling of an incident that goes on."""
-    incident = replace(incident, is_stale=False)
+    incident = replace(incident, is_stale=False, stale_since=None)
     if _is_reminder_due(incident, now):
         return replace(incident, reminders=incident.reminders + 1), Reason.UNACKNOWLEDGED
     is_held = incident.held_until is not None and now < incident.held_until
@@ -301,6 +316,7 @@ def _with_figures(incident: Incident, draft: IncidentReport | None, now: datetim
         resolved_at=own.resolved_at,
         later_paid=own.later_paid,
         reopened=own.reopened,
+        first_cause=own.first_cause,
         updated_at=now,
         peak=max(own.peak, draft.rate),
     )

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from notifier.domain.alert.counts import minute_of, start_of
+from notifier.domain.alert.counts import minute_of
 from notifier.domain.alert.detect import Detector, Tally, tallies
-from notifier.domain.alert.finding import Verdict
+from notifier.domain.alert.finding import Judged
 from notifier.domain.alert.outcome import Outcome, counted
 from notifier.domain.alert.report import Place
 from notifier.domain.alert.rule import Rule
@@ -75,14 +75,14 @@ class Ledger:
             if outcome is not None:
                 self._note(outcome, sign)
 
-    def step(self, minute: int, held: Collection[Place]) -> Verdict:
+    def step(self, minute: int, held: Collection[Place]) -> Judged:
         """Judge a minute, with all that is known to have ended by its end; earlier ones are closed with it."""
         for each in sorted(number for number in self._waiting if number <= minute):
             for tally in self._waiting.pop(each):
                 self.detector.count(tally)
         for old in [number for number in self._cells if number <= minute - HOUR]:
             del self._cells[old]
-        return self.detector.step(minute, now=start_of(minute + 1), held=held)
+        return self.detector.step(minute, held=held)
 
     def cells(self, place: Place, *, after: int, through: int) -> Iterator[tuple[int, Place, Cell]]:
         """Yield the cells of a place in some minutes of the last hour."""

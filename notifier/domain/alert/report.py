@@ -139,6 +139,8 @@ class IncidentReport:
     """What to try first, at most two sentences."""
     later_paid: int = 0
     reopened: int = 0
+    first_cause: Place | None = None
+    """The cause with which it opened; None of what was kept before this was noted."""
 
 
 def place_text(place: Place) -> str:
@@ -159,6 +161,7 @@ def incident_document(report: IncidentReport) -> Document:
         "reason": report.reason,
         "cause": dict(report.cause),
         "cause_text": place_text(report.cause),
+        "first_cause": dict(report.cause if report.first_cause is None else report.first_cause),
         "opened_at": iso(report.opened_at),
         "updated_at": iso(report.updated_at),
         "acknowledged_at": _instant(report.acknowledged_at),

@@ -49,6 +49,7 @@ def incident_schema() -> JsonSchema:
         "reason": {"enum": [*Reason]},
         "cause": _PLACE,
         "cause_text": _TEXT,
+        "first_cause": _PLACE,
         "opened_at": _INSTANT,
         "updated_at": _INSTANT,
         "acknowledged_at": _MAYBE_INSTANT,

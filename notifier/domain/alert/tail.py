@@ -5,6 +5,8 @@ from math import exp, inf, lgamma, log, log1p
 _NEGLIGIBLE = 1e-13
 _NO_NOISE = 1e-9
 _LONGEST_RUN = 200
+_OUTSIDE = 0.025
+_HALVINGS = 50
 
 
 def upper_tail(failed: int, orders: int, *, rate: float, noise: float) -> float:
@@ -66,6 +68,21 @@ def poisson_lower_tail(seen: int, expected: float) -> float:
         term *= factor
         total += term
     return total if is_little else 1.0 - total
+
+
+def poisson_interval(seen: int) -> tuple[float, float]:
+    """Return the means between which 95 % of the evidence lies when so many events were seen (Garwood's, exact)."""
+    low = _mean_where(seen - 1, 1.0 - _OUTSIDE) if seen else 0.0
+    return low, _mean_where(seen, _OUTSIDE)
+
+
+def _mean_where(seen: int, share: float) -> float:
+    """Return the mean at which at most `seen` events have this probability; it falls as the mean grows."""
+    low, high = 0.0, 2.0 * seen + 10.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if poisson_lower_tail(seen, middle) > share else (low, middle)
+    return high
 
 
 def run_length(*, rate: float, noise: float, orders_a_day: float, false_a_day: float) -> float:

@@ -77,6 +77,17 @@ class Incidents(Rows):
         )
         return await self._connection.scalar(still_open) or 0
 
+    async def accounts_with_incidents(self) -> set[str]:
+        still_open = select(incidents.c.account).where(incidents.c.resolved_at.is_(None)).distinct()
+        return set(await self._connection.scalars(still_open))
+
+    async def prune_incidents(self, *, before: datetime, limit: int = 1000) -> int:
+        gone = 0
+        for table, ended_at in ((incidents, incidents.c.resolved_at), (silences, silences.c.until_at)):
+            old = select(table.c.id).where(ended_at < before).limit(limit)
+            gone += (await self._connection.execute(delete(table).where(table.c.id.in_(old)))).rowcount
+        return gone
+
     async def add_silence(self, silence: Silence) -> None:
         row = {
             "id": silence.id,

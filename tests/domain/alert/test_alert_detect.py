@@ -3,14 +3,11 @@
 import copy
 import json
 import random
-from datetime import timedelta
 from itertools import product
 
 import pytest
 
-from notifier.domain.alert.counts import start_of
 from notifier.domain.alert.detect import Detector, Tally
-from notifier.domain.alert.finding import Judged, Lagging
 from notifier.domain.alert.report import Severity, Tier
 from notifier.domain.alert.rule import Plain, Rule
 from notifier.domain.alert.severity import hints_of, severity_of
@@ -192,7 +189,7 @@ def told(detector, minutes, *, first=1000, failed=1):
 def test_slices_follow_the_traffic():
     detector = Detector(RULE)
     told(detector, 5)
-    detector.step(1004, now=start_of(1005))
+    detector.step(1004)
     assert WHOLE in detector.places
     assert PLACES[2] in detector.places
     assert detector.figures(PLACES[2], 5).failed == 25
@@ -201,19 +198,10 @@ def test_slices_follow_the_traffic():
 def test_a_minute_that_was_judged_is_restated_by_a_late_success():
     detector = Detector(RULE)
     told(detector, 5)
-    detector.step(1004, now=start_of(1005))
+    detector.step(1004)
     detector.count(Tally(minute=1002, dimensions=PAIRS[5], orders=-1, failed=-1))
     figures = detector.figures(PLACES[2], 5)
     assert (figures.orders, figures.failed) == (24, 24)
-
-
-def test_our_own_lag_never_pages():
-    detector = Detector(RULE)
-    told(detector, 60)
-    verdict = detector.step(1059, now=start_of(1060) + timedelta(minutes=6))
-    assert isinstance(verdict, Lagging)
-    assert verdict.lag_s == pytest.approx(360)
-    assert isinstance(detector.step(1059, now=start_of(1060)), Judged)
 
 
 def test_more_slices_than_the_limit_do_not_live():
@@ -221,7 +209,7 @@ def test_more_slices_than_the_limit_do_not_live():
     for at in range(130):
         for pair in PAIRS:
             detector.count(Tally(minute=at, dimensions=pair, orders=1, failed=0))
-        detector.step(at, now=start_of(at + 1))
+        detector.step(at)
     assert len(detector.places) == 6
     assert detector.places[0] == WHOLE
 
@@ -303,7 +291,7 @@ def test_a_thin_place_whose_last_orders_fail_is_not_well_for_what_went_well_befo
             failed = min(failed, orders)
             owed -= failed if place is bad else 0.0
             detector.count(Tally(minute=minute, dimensions=place, orders=orders, failed=failed))
-        detector.step(minute, now=start_of(minute + 1))
+        detector.step(minute)
         minute += 1
     lately = detector.seen(bad, 10)
     assert lately.orders < 30

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.alert.tail import log_mass, poisson_lower_tail, run_length, upper_tail
+from notifier.domain.alert.tail import log_mass, poisson_interval, poisson_lower_tail, run_length, upper_tail
 
 rates = st.floats(0.01, 0.9)
 noises = st.sampled_from([0.0, 0.0005, 0.01, 0.02, 0.2])
@@ -53,6 +53,13 @@ def test_tails_are_those_that_others_compute():
 def test_little_traffic_has_a_probability_that_grows_with_traffic(seen, expected):
     fewer, more = poisson_lower_tail(seen, expected), poisson_lower_tail(seen + 1, expected)
     assert 0.0 <= fewer <= more + 1e-12 <= 1.0 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("seen", "low", "high"), [(0, 0.0, 3.689), (1, 0.0253, 5.572), (5, 1.623, 11.668), (100, 81.36, 121.63)]
+)
+def test_the_interval_of_a_count_is_the_exact_one(seen, low, high):
+    assert poisson_interval(seen) == pytest.approx((low, high), rel=2e-3)
 
 
 def test_a_run_is_seven_at_twelve_percent_and_one_order_a_minute():

@@ -92,6 +92,29 @@ async def test_old_outcomes_go_but_never_the_last_since_numbers_must_not_restart
         assert [each.seq for each in await tx.outcomes("main", after=0, limit=10)] == [3, 4]
 
 
+async def test_ended_incidents_and_silences_are_forgotten_in_time_and_open_ones_never(storage, at):
+    old, open_ = incident(1), incident(2, opened_at=at(9000))
+    ended = replace(old, report=replace(old.report, state=IncidentState.RESOLVED, resolved_at=at(50)))
+    hush = Silence(id=SilenceId("sil_1"), account="main", by="asha", created_at=START, until_at=at(50))
+    lasting = replace(hush, id=SilenceId("sil_2"), until_at=None, incident_id=open_.id)
+    async with storage.writing() as tx:
+        for each in (ended, open_):
+            await tx.save_incident(each)
+        for each in (hush, lasting):
+            await tx.add_silence(each)
+        assert await tx.prune_incidents(before=at(50)) == 0
+        assert await tx.prune_incidents(before=at(51)) == 2
+        assert await tx.incidents("main") == [open_]
+        assert await tx.silences("main", now=START) == [lasting]
+        assert await tx.accounts_with_incidents() == {"main"}
+        await tx.save_incident(ended)
+    async with storage.writing() as tx:
+        await tx.prune_incidents(before=at(51))
+        over = replace(open_, report=replace(open_.report, state=IncidentState.RESOLVED, resolved_at=at(60)))
+        await tx.save_incident(over)
+        assert await tx.accounts_with_incidents() == set()
+
+
 async def test_an_alert_reads_as_it_was_written_and_its_name_is_its_own(storage):
     full = alert(
         family=Family.REFUND,
