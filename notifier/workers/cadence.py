@@ -63,23 +63,34 @@ class Cadence:
     ) -> tuple[Plan, int]:
         """Return the next look after one that showed these parts, and its pace."""
         terms = self._terms.get(account, self._plain)
+        if terms.price_s > self.policy.price_s or self._stretch.get(account, 1.0) > 1.0:
+            return self._plan_dearly(account, parts, terms, now, deadline_at)
+        wait = wait_for(parts, terms, hazards=self.hazards, now_s=now.timestamp())
+        return self._after(wait, now, deadline_at), pace_of(wait.seconds, terms.price_s)
+
+    def _plan_dearly(
+        self, account: str, parts: Sequence[Part], terms: Terms, now: datetime, deadline_at: datetime | None
+    ) -> tuple[Plan, int]:
+        """Return the same while requests cost more than they are meant to, or not even the ceilings are carried."""
         wait = wait_for(parts, terms, hazards=self.hazards, now_s=now.timestamp())
         asks, asks_at_s = wait, terms.price_s
-        if wait.bound is Bound.CEILING and terms.price_s > self.policy.price_s:
+        if wait.bound is Bound.CEILING:
             # A ceiling tells nothing of the price that led there, and would keep it high when its cause is gone.
             asks_at_s = self.policy.price_s
             usual = replace(terms, price_s=asks_at_s)
             asks = wait_for(parts, usual, hazards=self.hazards, now_s=now.timestamp())
-        pace = pace_of(asks.seconds, asks_at_s)
-        if (stretch := self._stretch.get(account, 1.0)) > 1.0:
+        if (stretch := self.stretch(account)) > 1.0:
             wait = Wait(wait.seconds * stretch, wait.longest_s * stretch, wait.bound)
-        least_s = terms.policy.min_interval_s
-        plan = after_wait(wait, least_s=least_s, now=now, deadline_at=deadline_at, roll=self._clock.roll())
+        plan = self._after(wait, now, deadline_at)
         is_held = Bound.FLOOR is wait.bound or Bound.CEILING is asks.bound
         is_dear = terms.price_s > self.policy.price_s and not is_held
         if (is_dear or stretch > 1.0) and plan.why is Why.CADENCE:
             plan = Plan(plan.at, Why.BUDGET)
-        return plan, pace
+        return plan, pace_of(asks.seconds, asks_at_s)
+
+    def _after(self, wait: Wait, now: datetime, deadline_at: datetime | None) -> Plan:
+        least_s, roll = self.policy.min_interval_s, self._clock.roll()
+        return after_wait(wait, least_s=least_s, now=now, deadline_at=deadline_at, roll=roll)
 
     def learn_nothing_changed(self, look: Look, started_at: datetime) -> None:
         """Learn from a look that showed what the one before it did."""
