@@ -24,7 +24,8 @@ from notifier.domain.cadence.situation import Kind, Part, Situation
 from notifier.domain.cadence.stakes import Heard
 from notifier.domain.order import Source
 from notifier.domain.polling import PollingPolicy
-from notifier.storage.records import Look, Watch
+from notifier.storage.looking import Look
+from notifier.storage.records import Watch
 
 _LEAST_PUT_OFF = timedelta(milliseconds=250)
 _UNSEEN = "NEW"
@@ -94,25 +95,16 @@ class Cadence:
 
     def learn_nothing_changed(self, look: Look, started_at: datetime) -> None:
         """Learn from a look that showed what the one before it did."""
-        if look.parts and look.last_polled_at is not None:
-            stay(
-                self.hazards,
-                look.parts,
-                looked_s=look.last_polled_at.timestamp(),
-                now_s=started_at.timestamp(),
-            )
+        if look.parts and look.last_polled_ms is not None:
+            looked_s, now_s = look.last_polled_ms / 1000, started_at.timestamp()
+            stay(self.hazards, look.parts, looked_s=looked_s, now_s=now_s)
 
     def learn(self, look: Look, after: Sequence[Part], started_at: datetime) -> tuple[Part, ...]:
         """Learn from a look that showed these parts; return them, each with when it came to be what it is."""
-        if look.parts is None or look.last_polled_at is None:
+        if look.parts is None or look.last_polled_ms is None:
             return tuple(after)
-        return follow(
-            self.hazards,
-            look.parts,
-            after,
-            looked_s=look.last_polled_at.timestamp(),
-            now_s=started_at.timestamp(),
-        )
+        looked_s, now_s = look.last_polled_ms / 1000, started_at.timestamp()
+        return follow(self.hazards, look.parts, after, looked_s=looked_s, now_s=now_s)
 
     def regret_s(self, look: Look, now: datetime) -> float:
         """Return what orders those that are due: seconds of regret, without end for what may not wait.
