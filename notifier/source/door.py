@@ -96,7 +96,12 @@ def routing(setting: str, routing_id: str | None, order_id: OrderId) -> dict[str
     whom we do not know, the order's id stands in, as the upstream advises for guests.
     """
     fixed = None if setting in {"customer_id", "order_id"} else setting
-    return {"x-routing-id": quote(routing_id or fixed or order_id, safe=_PRINTABLE, errors="replace")}
+    return {"x-routing-id": escaped(routing_id or fixed or order_id, safe=_PRINTABLE)}
+
+
+def escaped(text: str, *, safe: str = "") -> str:
+    """Return text as a path or a header holds it; most ids are plain, as the upstream's rule has them."""
+    return text if text.isascii() and text.isalnum() else quote(text, safe=safe, errors="replace")
 
 
 def _session(headers: dict[str, str]) -> aiohttp.ClientSession:

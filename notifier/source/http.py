@@ -1,7 +1,5 @@
 """The order status of an account, in plain or sealed: from an order's id to an answer or a failure."""
 
-from urllib.parse import quote
-
 import msgspec
 from yarl import URL
 
@@ -11,7 +9,7 @@ from notifier.domain.change import SCHEMA
 from notifier.domain.order import OrderId
 from notifier.domain.snapshot import Reader
 from notifier.source.contract import Failure, FailureReason
-from notifier.source.door import LIMITS, Door, Limits, headers_of, routing
+from notifier.source.door import LIMITS, Door, Limits, escaped, headers_of, routing
 from notifier.source.envelope import opened, sealed
 from notifier.source.keys import keys_of
 from notifier.source.wire import OrderAnswer, read
@@ -64,7 +62,7 @@ class OrderStatusSource:
         """Ask once."""
         headers = routing(self._routing_id, routing_id, order_id)
         if self._seal_with is None:
-            url = self._base.with_path(self._path + quote(order_id, safe=""), encoded=True)
+            url = self._base.with_path(self._path + escaped(order_id), encoded=True)
             return await self._door.ask(
                 "GET", url, headers=headers, read=lambda body: self._answer(body, order_id)
             )

@@ -8,7 +8,6 @@ seem to speak of the call, not of the loan, so no more than a word of error is r
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from yarl import URL
@@ -20,7 +19,7 @@ from notifier.domain.order import OrderId, Source, order_key
 from notifier.domain.snapshot import Credit as CreditRow
 from notifier.domain.snapshot import Loan, Reader, Snapshot
 from notifier.source.contract import Failure, FailureReason
-from notifier.source.door import LIMITS, Door, Limits, headers_of
+from notifier.source.door import LIMITS, Door, Limits, escaped, headers_of
 from notifier.source.refusal import UNREADABLE, is_refusal, refusal
 from notifier.source.scalars import currency, fitting_minor_units, instant, money, text
 from notifier.source.strict import Odd, Wire, decoded, digest_of
@@ -173,7 +172,7 @@ class HyperCreditSource:
         """Ask once, by the order alone."""
         return await self._door.ask(
             "GET",
-            self._orders.joinpath(quote(order_id, safe=""), encoded=True),
+            self._orders.joinpath(escaped(order_id), encoded=True),
             read=lambda body: read(
                 body, order_id=order_id, merchant_id=self._merchant_id, reader=self._reader
             ),

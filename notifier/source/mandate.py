@@ -7,7 +7,6 @@ authorise debits, and its payment says who pays: neither is decoded. Rules: docs
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from yarl import URL
@@ -19,7 +18,7 @@ from notifier.domain.order import OrderId, Source
 from notifier.domain.snapshot import Reader, Snapshot
 from notifier.source import members
 from notifier.source.contract import Failure, FailureReason
-from notifier.source.door import LIMITS, Door, Limits, headers_of, routing
+from notifier.source.door import LIMITS, Door, Limits, escaped, headers_of, routing
 from notifier.source.refusal import UNREADABLE, is_refusal, refusal
 from notifier.source.rows import mandate_row
 from notifier.source.scalars import currency, instant, text
@@ -107,7 +106,7 @@ class MandateSource:
             return Failure(reason=FailureReason.BAD_REQUEST, detail="no mandate_id")
         return await self._door.ask(
             "POST",
-            self._mandates.joinpath(quote(mandate_id, safe=""), encoded=True),
+            self._mandates.joinpath(escaped(mandate_id), encoded=True),
             headers=routing(self._routing_id, routing_id, order_id),
             data=_COMMAND,
             read=lambda body: read(

@@ -4,7 +4,6 @@ One odd member is unknown, and the order is kept. Rules and names: docs/upstream
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -38,17 +37,19 @@ def _keeping(names: tuple[str, ...]) -> "msgspec.json.Decoder[members.Order]":
     return msgspec.json.Decoder(members.order_keeping(names), float_hook=Decimal)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderAnswer:
+class OrderAnswer(msgspec.Struct, frozen=True, gc=False):
     """A good answer: decoded, checked, its amounts in minor units, its rows by id, its payer without a name.
 
     `digest` has sixteen bytes over every declared member but `last_updated`; amounts spelled differently are equal.
     """
 
     digest: bytes
-    _order: members.Order = field(repr=False)
-    _last_updated: Any = field(repr=False)
+    _order: members.Order
+    _last_updated: Any
     _reader: Reader
+
+    def __repr__(self) -> str:
+        return f"OrderAnswer(digest={self.digest!r})"  # what was paid, and by whom, belongs in no log
 
     def snapshot(self) -> Snapshot:
         """Build the snapshot."""
@@ -84,7 +85,7 @@ def read(body: bytes, *, order_id: OrderId, merchant_id: str, reader: Reader) ->
         )
     except UNREADABLE:
         return Failure(reason=FailureReason.MALFORMED, http_status=200, detail="not the JSON of an order")
-    return OrderAnswer(digest=digest, _order=order, _last_updated=last_updated, _reader=reader)
+    return OrderAnswer(digest, order, last_updated, reader)
 
 
 def _settle(order: members.Order) -> None:

@@ -16,6 +16,7 @@ from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import SubscriptionId
 from notifier.storage.alerting import AlertStore, IncidentStore, OutcomeStore
 from notifier.storage.audience import ConversationStore, ReceiverStore, SubscriptionStore, TemplateStore
+from notifier.storage.looking import Look, LookOutcome, LookState
 from notifier.storage.pacing import PacingStore
 from notifier.storage.records import (
     AttemptRecord,
@@ -24,9 +25,6 @@ from notifier.storage.records import (
     DueDelivery,
     Lanes,
     LoggedEvent,
-    Look,
-    LookOutcome,
-    LookState,
     NewDelivery,
     Registration,
     RememberedAnswer,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from notifier.domain.order import OrderKey, Source
-from notifier.storage.records import Look
+from notifier.storage.looking import Look
 
 
 class PutOff(NamedTuple):

@@ -11,12 +11,11 @@ from msgspec import Struct
 from notifier.config.secret import Secret
 from notifier.domain.cadence.plan import Why
 from notifier.domain.cadence.situation import Part
-from notifier.domain.deadline import Deadlines
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import Event, EventId, Expectation
 from notifier.domain.instant import iso, seconds
 from notifier.domain.order import OrderId, OrderKey, Phase, Source, WatchState
-from notifier.domain.snapshot import Reader, Snapshot, Subject
+from notifier.domain.snapshot import Snapshot, Subject
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.errors import Conflict
 
@@ -80,72 +79,6 @@ class Watch:
     def leader(self) -> Source:
         """The source that decides when the watch ends: the order status where it is asked, else HyperCredit."""
         return next(source for source in Source if source in self.sources)
-
-
-class Look(NamedTuple):
-    """The narrow row that a poll touches: one source of one watched order, due at an instant.
-
-    A plain tuple, as thousands of them are made a second.
-    """
-
-    id: int
-    watch_id: int
-    account: str
-    source: Source
-    order_id: OrderId
-    routing_id: str | None
-    phase: Phase
-    digest: bytes | None
-    reader: Reader | None
-    registered_at: datetime
-    last_polled_at: datetime | None
-    last_changed_at: datetime
-    next_poll_at: datetime
-    failures: int
-    deadline_at: datetime | None
-    asked_at: datetime | None
-    doubted_at: datetime | None
-    mandate_id: str | None = None
-    parts: tuple[Part, ...] | None = None
-    """What there is to wait for; None where no answer was read since parts are kept."""
-    attended_until: datetime | None = None
-
-
-class LookOutcome(Struct, frozen=True, kw_only=True, gc=False):
-    """What a look without a new version leaves behind.
-
-    A request that came in after `started_at` (`asked_at` later than it) wins over `next_poll_at`: one more look is
-    owed at once. One that came in before it, but after the look was claimed with `asked_at`, is answered by this
-    very look, and is owed the one after it that a request without a change gets (6.14).
-    A look whose watch was paused or removed meanwhile stays unscheduled.
-    """
-
-    look_id: int
-    started_at: datetime
-    next_poll_at: datetime
-    why: Why
-    last_polled_at: datetime | None
-    """The start of the last good look: this one, or for a failed look what stood before."""
-    asked_at: datetime | None = None
-    failures: int = 0
-    error: str | None = None
-    doubted_at: datetime | None = None
-    pace: int | None = None
-    """How often the cadence would look (`notifier.domain.budget.pace_of`); None leaves what is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookState:
-    """The look's wider part, read and written only when something changed or must be judged."""
-
-    look_id: int
-    digest: bytes | None
-    reader: Reader | None
-    phase: Phase
-    status: str | None
-    deadlines: Deadlines
-    last_changed_at: datetime
-    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

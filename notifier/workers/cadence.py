@@ -24,7 +24,8 @@ from notifier.domain.cadence.situation import Kind, Part, Situation
 from notifier.domain.cadence.stakes import Heard
 from notifier.domain.order import Source
 from notifier.domain.polling import PollingPolicy
-from notifier.storage.records import Look, Watch
+from notifier.storage.looking import Look
+from notifier.storage.records import Watch
 
 _LEAST_PUT_OFF = timedelta(milliseconds=250)
 _UNSEEN = "NEW"
@@ -63,45 +64,47 @@ class Cadence:
     ) -> tuple[Plan, int]:
         """Return the next look after one that showed these parts, and its pace."""
         terms = self._terms.get(account, self._plain)
+        if terms.price_s > self.policy.price_s or self._stretch.get(account, 1.0) > 1.0:
+            return self._plan_dearly(account, parts, terms, now, deadline_at)
+        wait = wait_for(parts, terms, hazards=self.hazards, now_s=now.timestamp())
+        return self._after(wait, now, deadline_at), pace_of(wait.seconds, terms.price_s)
+
+    def _plan_dearly(
+        self, account: str, parts: Sequence[Part], terms: Terms, now: datetime, deadline_at: datetime | None
+    ) -> tuple[Plan, int]:
+        """Return the same while requests cost more than they are meant to, or not even the ceilings are carried."""
         wait = wait_for(parts, terms, hazards=self.hazards, now_s=now.timestamp())
         asks, asks_at_s = wait, terms.price_s
-        if wait.bound is Bound.CEILING and terms.price_s > self.policy.price_s:
+        if wait.bound is Bound.CEILING:
             # A ceiling tells nothing of the price that led there, and would keep it high when its cause is gone.
             asks_at_s = self.policy.price_s
             usual = replace(terms, price_s=asks_at_s)
             asks = wait_for(parts, usual, hazards=self.hazards, now_s=now.timestamp())
-        pace = pace_of(asks.seconds, asks_at_s)
-        if (stretch := self._stretch.get(account, 1.0)) > 1.0:
+        if (stretch := self.stretch(account)) > 1.0:
             wait = Wait(wait.seconds * stretch, wait.longest_s * stretch, wait.bound)
-        least_s = terms.policy.min_interval_s
-        plan = after_wait(wait, least_s=least_s, now=now, deadline_at=deadline_at, roll=self._clock.roll())
+        plan = self._after(wait, now, deadline_at)
         is_held = Bound.FLOOR is wait.bound or Bound.CEILING is asks.bound
         is_dear = terms.price_s > self.policy.price_s and not is_held
         if (is_dear or stretch > 1.0) and plan.why is Why.CADENCE:
             plan = Plan(plan.at, Why.BUDGET)
-        return plan, pace
+        return plan, pace_of(asks.seconds, asks_at_s)
+
+    def _after(self, wait: Wait, now: datetime, deadline_at: datetime | None) -> Plan:
+        least_s, roll = self.policy.min_interval_s, self._clock.roll()
+        return after_wait(wait, least_s=least_s, now=now, deadline_at=deadline_at, roll=roll)
 
     def learn_nothing_changed(self, look: Look, started_at: datetime) -> None:
         """Learn from a look that showed what the one before it did."""
-        if look.parts and look.last_polled_at is not None:
-            stay(
-                self.hazards,
-                look.parts,
-                looked_s=look.last_polled_at.timestamp(),
-                now_s=started_at.timestamp(),
-            )
+        if look.parts and look.last_polled_ms is not None:
+            looked_s, now_s = look.last_polled_ms / 1000, started_at.timestamp()
+            stay(self.hazards, look.parts, looked_s=looked_s, now_s=now_s)
 
     def learn(self, look: Look, after: Sequence[Part], started_at: datetime) -> tuple[Part, ...]:
         """Learn from a look that showed these parts; return them, each with when it came to be what it is."""
-        if look.parts is None or look.last_polled_at is None:
+        if look.parts is None or look.last_polled_ms is None:
             return tuple(after)
-        return follow(
-            self.hazards,
-            look.parts,
-            after,
-            looked_s=look.last_polled_at.timestamp(),
-            now_s=started_at.timestamp(),
-        )
+        looked_s, now_s = look.last_polled_ms / 1000, started_at.timestamp()
+        return follow(self.hazards, look.parts, after, looked_s=looked_s, now_s=now_s)
 
     def regret_s(self, look: Look, now: datetime) -> float:
         """Return what orders those that are due: seconds of regret, without end for what may not wait.

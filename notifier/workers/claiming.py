@@ -11,8 +11,8 @@ from notifier.clock import Clock
 from notifier.domain.budget import serve
 from notifier.domain.order import Source
 from notifier.storage.contract import Storage, Transaction
+from notifier.storage.looking import Look
 from notifier.storage.pacing import PutOff
-from notifier.storage.records import Look
 from notifier.workers.budget import Budget
 from notifier.workers.cadence import Cadence
 

@@ -20,7 +20,7 @@ from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.source.contract import Answer, Failure, FailureReason, StatusSource
 from notifier.storage.contract import Storage, Transaction
-from notifier.storage.records import Look, LookOutcome
+from notifier.storage.looking import Look, LookOutcome
 from notifier.workers.budget import Budget
 from notifier.workers.cadence import Cadence
 from notifier.workers.claiming import Claiming
@@ -240,7 +240,7 @@ class Poller:
         finished_at, ended = clock.now(), clock.monotonic()
         self._duration_s.observe(ended - began)
         self.budget.note(result, began_s=began, now_s=ended)
-        self._lateness_s.observe(max(0.0, (started_at - look.next_poll_at).total_seconds()))
+        self._lateness_s.observe(max(0.0, started_at.timestamp() - look.next_poll_ms / 1000))
         if isinstance(result, Failure):
             self._note_failure(look, result)
         else:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from notifier.storage.records import Look
+from notifier.storage.looking import Look
 
 
 class LookQueue(asyncio.Queue[Look | None]):
@@ -14,7 +14,7 @@ class LookQueue(asyncio.Queue[Look | None]):
         self._others: deque[Look | None] = deque()
 
     def _put(self, item: Look | None) -> None:
-        if item is not None and (item.asked_at is not None or item.attended_until is not None):
+        if item is not None and (item.asked_ms is not None or item.attended_until_ms is not None):
             self._urgent.append(item)
         else:
             self._others.append(item)
@@ -30,7 +30,7 @@ class LookQueue(asyncio.Queue[Look | None]):
 
     def most_urgent(self, look: Look) -> Look:
         """Return an urgent look in exchange for this one, or this one when there is none."""
-        if not self._urgent or look.asked_at is not None:
+        if not self._urgent or look.asked_ms is not None:
             return look
         self._others.appendleft(look)
         return self._urgent.popleft()

@@ -40,7 +40,8 @@ from notifier.domain.standing import order_phase, standing
 from notifier.metrics import Metrics
 from notifier.source.contract import Answer, Failure, FailureReason
 from notifier.storage.contract import Transaction
-from notifier.storage.records import Initial, Lanes, Look, LookOutcome, LookState, Watch
+from notifier.storage.looking import Look, LookOutcome, LookState
+from notifier.storage.records import Initial, Lanes, Watch
 from notifier.storage.telling import tell
 from notifier.workers.cadence import Cadence, unseen
 from notifier.workers.counting import keep_outcomes, keep_stuck
@@ -93,25 +94,31 @@ class Recorder:
     def assess(self, polled: Polled) -> LookOutcome | None:
         """Return what an unchanged or failed look leaves behind, or None when the thorough way is needed."""
         look, result = polled.look, polled.result
-        is_due = look.deadline_at is not None and look.deadline_at <= polled.started_at
+        deadline_at = look.deadline_at
+        is_due = deadline_at is not None and deadline_at <= polled.started_at
         if isinstance(result, Failure):
             failed = None if is_due else self._after_failure(polled, result)
             return None if failed is None else _failed_look(polled, failed, result.reason)
-        is_same = result.digest == look.digest and look.doubted_at is None and look.parts is not None
+        parts = look.parts
+        is_same = result.digest == look.digest and look.doubted_ms is None and parts is not None
         if not is_same or is_due or look.reader != polled.reader:
             return None
         self._cadence.learn_nothing_changed(look, polled.started_at)
-        return self._after_good(polled, look.parts or (), look.last_changed_at, look.deadline_at)
+        return self._after_good(polled, parts or (), deadline_at)
 
     def _after_good(
-        self, polled: Polled, parts: Sequence[Part], last_changed_at: datetime, deadline_at: datetime | None
+        self,
+        polled: Polled,
+        parts: Sequence[Part],
+        deadline_at: datetime | None,
+        changed_at: datetime | None = None,
     ) -> LookOutcome:
-        asked_at = polled.look.asked_at
-        if asked_at is not None and asked_at <= polled.started_at and last_changed_at < polled.started_at:
+        """Return what a good look leaves behind; without `changed_at` the order changed when it had before."""
+        look, started_at = polled.look, polled.started_at
+        is_answer = (asked_at := look.asked_at) is not None and asked_at <= started_at
+        if is_answer and (changed_at or look.last_changed_at) < started_at:
             return _good_look(polled, after_asked(polled.finished_at))
-        plan, pace = self._cadence.plan(
-            polled.look.account, parts, now=polled.finished_at, deadline_at=deadline_at
-        )
+        plan, pace = self._cadence.plan(look.account, parts, now=polled.finished_at, deadline_at=deadline_at)
         return _good_look(polled, plan, pace)
 
     def put_off(self, polled: Polled) -> LookOutcome:
@@ -309,7 +316,7 @@ class Recorder:
                 parts=parts,
             )
         )
-        return self._after_good(polled, parts, last_changed_at, judgement.deadlines.soonest)
+        return self._after_good(polled, parts, judgement.deadlines.soonest, last_changed_at)
 
     async def _judged(self, tx: Transaction, fact: Fact, sighting: Sighting) -> Event:
         """Make an event of no snapshot, with its subject's own counter (6.3)."""

@@ -2,10 +2,12 @@
 
 import re
 
-from prometheus_client import REGISTRY
+from hypothesis import given
+from hypothesis.strategies import floats, lists, sampled_from
+from prometheus_client import REGISTRY, CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from notifier.metrics import Metrics
+from notifier.metrics import _LATE_S, Metrics
 
 
 def families(metrics):
@@ -25,6 +27,24 @@ def test_what_is_counted_is_rendered_with_its_labels():
     assert b'notifier_polls_total{account="default",outcome="changed"} 3.0' in body
     assert b'notifier_watches{state="active"} 7.0' in body
     assert b'notifier_poll_lateness_seconds_bucket{le="0.05"} 1.0' in body
+
+
+@given(values=lists(floats(0, 4000) | sampled_from([0.01, 0.05, 1800.0])))
+def test_a_hot_histogram_counts_as_the_librarys_does(values):
+    metrics, registry = Metrics(), CollectorRegistry()
+    usual = Histogram("notifier_poll_lateness_seconds", "", buckets=_LATE_S, registry=registry)
+    for value in values:
+        metrics.poll_lateness_s.observe(value)
+        usual.observe(value)
+
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+    ours = families(metrics)["notifier_poll_lateness_seconds"].samples
+    assert {(sample.name, *sample.labels.values()): sample.value for sample in ours} == samples
 
 
 def test_every_name_has_our_prefix_and_its_unit():

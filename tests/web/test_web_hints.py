@@ -31,7 +31,8 @@ from notifier.domain.cadence.plan import Why
 from notifier.domain.order import Source, WatchState, order_key, parse_order_id
 from notifier.source.envelope import opened
 from notifier.source.keys import keys_of
-from notifier.storage.records import LookOutcome, Registration
+from notifier.storage.looking import LookOutcome
+from notifier.storage.records import Registration
 from notifier.web.hints import MAX_BODY_BYTES
 from support.envelope import body as enveloped
 from support.envelope import encrypted, inner, signed

@@ -104,11 +104,8 @@ def wait_s(aged: Sequence[tuple[Law, float, float]], price_s: float, longest_s: 
     Args: for each part its law, its age at the last look, and what a second of its delay weighs.
     The sum is convex, so Newton's steps from a wait that is too long never overshoot.
     """
-    if len(aged) == 1:  # The common case, thousands of times a second.
-        law, age_s, weight = aged[0]
-        return law.next_age(age_s, price_s / weight, longest_s) - age_s if weight > 0 else longest_s
     weighed = [(law, age_s, weight) for law, age_s, weight in aged if weight > 0]
-    alone = [law.next_age(age_s, price_s / weight, longest_s) - age_s for law, age_s, weight in weighed]
+    alone = [wait_alone_s(law, age_s, weight, price_s, longest_s) for law, age_s, weight in weighed]
     found_s = min(alone, default=longest_s)
     if len(weighed) <= 1:
         return found_s
@@ -122,6 +119,11 @@ def wait_s(aged: Sequence[tuple[Law, float, float]], price_s: float, longest_s: 
             break
         found_s -= over_s / slope
     return found_s
+
+
+def wait_alone_s(law: Law, age_s: float, weight: float, price_s: float, longest_s: float) -> float:
+    """Return how long to wait for a part that has no other beside it, or none that weighs anything."""
+    return law.next_age(age_s, price_s / weight, longest_s) - age_s if weight > 0 else longest_s
 
 
 def _pieces(since_age_s: float, age_s: float) -> Iterator[tuple[int, float]]:

@@ -7,11 +7,11 @@ look that saw it. Exposure is credited at every look. What little is known is dr
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from notifier.domain.cadence.ages import BINS, bin_of
+from notifier.domain.cadence.ages import BINS
 from notifier.domain.cadence.law import Law
 from notifier.domain.cadence.prior import prior_of
 from notifier.domain.cadence.situation import Part, Situation
-from notifier.domain.cadence.tally import Tally
+from notifier.domain.cadence.tally import Tally, span_of
 
 SCHEMA = 1
 _LEVELS = (3, 4, 5)
@@ -72,10 +72,10 @@ class Hazards:
         age_s = max(age_s, since_age_s + _SHORTEST_S)
         chain = self._chain(situation)
         if not changed:
-            first, last = bin_of(since_age_s), bin_of(age_s)
+            span = span_of(since_age_s, age_s)
             for node in chain:
                 node.seen += 1
-                node.fresh.expose(first, last, since_age_s, age_s)
+                node.fresh.expose(span)
             return 0.0
         shares = self.law(situation).spread(since_age_s, age_s)
         for node in chain:

@@ -11,7 +11,7 @@ from math import inf
 from typing import NamedTuple
 
 from notifier.domain.backoff import growing, jittered
-from notifier.domain.cadence.law import wait_s
+from notifier.domain.cadence.law import wait_alone_s, wait_s
 from notifier.domain.cadence.learning import Hazards
 from notifier.domain.cadence.situation import Part, Situation
 from notifier.domain.cadence.stakes import EVERYTHING, RECENT_S, Heard, Stance, stance_of
@@ -39,6 +39,11 @@ class Bound(StrEnum):
     PRICE = "price"
     FLOOR = "floor"
     CEILING = "ceiling"
+
+
+# A member that is named through its class is looked up by a call, thousands of times a second.
+_PRICE, _FLOOR, _CEILING = Bound.PRICE, Bound.FLOOR, Bound.CEILING
+_CADENCE, _DEADLINE = Why.CADENCE, Why.DEADLINE
 
 
 class Plan(NamedTuple):
@@ -88,16 +93,23 @@ class Wait(NamedTuple):
 
 def wait_for(parts: Sequence[Part], terms: Terms, *, hazards: Hazards, now_s: float) -> Wait:
     """Return how long the odds rule waits after a look at `now_s` that showed these parts."""
-    longest_s, aged = inf if parts else terms.policy.longest_interval_s, []
-    for part in parts:
+    price_s, least_s = terms.price_s, terms.policy.min_interval_s
+    if len(parts) == 1:  # nearly all are, thousands of times a second
+        (part,) = parts
         age_s = max(now_s - part.since_s, 0.0)
-        weight, part_longest_s = terms.stance(part.situation, age_s)
-        longest_s = min(longest_s, part_longest_s)
-        aged.append((hazards.law(part.situation), age_s, weight))
-    seconds, least_s = wait_s(aged, terms.price_s, longest_s), terms.policy.min_interval_s
+        weight, longest_s = terms.stance(part.situation, age_s)
+        seconds = wait_alone_s(hazards.law(part.situation), age_s, weight, price_s, longest_s)
+    else:
+        longest_s, aged = inf if parts else terms.policy.longest_interval_s, []
+        for part in parts:
+            age_s = max(now_s - part.since_s, 0.0)
+            weight, part_longest_s = terms.stance(part.situation, age_s)
+            longest_s = min(longest_s, part_longest_s)
+            aged.append((hazards.law(part.situation), age_s, weight))
+        seconds = wait_s(aged, price_s, longest_s)
     if seconds >= longest_s:
-        return Wait(longest_s, longest_s, Bound.CEILING)
-    return Wait(max(seconds, least_s), longest_s, Bound.PRICE if seconds > least_s else Bound.FLOOR)
+        return Wait(longest_s, longest_s, _CEILING)
+    return Wait(seconds, longest_s, _PRICE) if seconds > least_s else Wait(least_s, longest_s, _FLOOR)
 
 
 def next_look(
@@ -122,8 +134,8 @@ def after_wait(
     if deadline_at is not None:
         until_deadline_s = max((deadline_at - now).total_seconds(), least_s)
         if until_deadline_s < interval_s:
-            return Plan(now + timedelta(seconds=until_deadline_s), Why.DEADLINE)
-    return Plan(now + timedelta(seconds=interval_s), Why.CADENCE)
+            return Plan(now + timedelta(0, until_deadline_s), _DEADLINE)
+    return Plan(now + timedelta(0, interval_s), _CADENCE)  # by place: a keyword costs a third more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,19 @@ from array import array
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from notifier.domain.cadence.ages import BINS, EDGES, WIDTHS
+from notifier.domain.cadence.ages import BINS, EDGES, WIDTHS, bin_of
+
+Span = tuple[int, int, float, float]
+"""The first and the last bin between two ages, and the seconds in each; a span of one bin has none in its last."""
+
+
+def span_of(since_age_s: float, age_s: float) -> Span:
+    """Return the span between two ages, the second not before the first."""
+    first = bin_of(since_age_s)
+    if age_s < EDGES[first + 1] or first == BINS - 1:
+        return first, first, age_s - since_age_s, 0.0
+    last = bin_of(age_s)
+    return first, last, EDGES[first + 1] - since_age_s, age_s - EDGES[last]
 
 
 class Tally:
@@ -27,15 +39,16 @@ class Tally:
             for partly, n, width in zip(self._partly, crossed, WIDTHS, strict=False)
         ]
 
-    def expose(self, first: int, last: int, since_age_s: float, age_s: float) -> None:
-        """Count the seconds between two ages, in these bins, as survived."""
+    def expose(self, span: Span) -> None:
+        """Count the seconds of a span as survived."""
+        first, last, first_s, last_s = span
+        self._partly[first] += first_s
         if first == last:
-            self._partly[first] += age_s - since_age_s
             return
-        self._partly[first] += EDGES[first + 1] - since_age_s
-        self._partly[last] += age_s - EDGES[last]
-        self._crossed[first + 1] += 1
-        self._crossed[last] -= 1
+        self._partly[last] += last_s
+        if last - first > 1:
+            self._crossed[first + 1] += 1
+            self._crossed[last] -= 1
 
     def book(self, shares: Iterable[tuple[int, float, float]]) -> None:
         """Count one event, spread over bins, with the seconds that it was awaited in each."""

@@ -29,7 +29,8 @@ from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.order import OrderId, Phase, Source
 from notifier.domain.snapshot import Reader, Snapshot
 from notifier.errors import Conflict, NotFound
-from notifier.storage.records import Look, LookOutcome, LookState, Watch
+from notifier.storage.looking import Look, LookOutcome, LookState
+from notifier.storage.records import Watch
 from notifier.storage.repository.base import Rows
 from notifier.storage.repository.setwise import WORD, any_of, as_parameter, given, in_one_row
 from notifier.storage.tables import Whole, looks, snapshots, watches
@@ -44,10 +45,10 @@ class _DueLook(msgspec.Struct, array_like=True, gc=False):
     next_poll_at: int
     id: int
     watch_id: int
-    source: str
-    order_id: str
+    source: Source
+    order_id: OrderId
     routing_id: str | None
-    phase: str
+    phase: Phase
     digest: str
     reader: str | None
     registered_at: int
@@ -97,10 +98,6 @@ _DUE = looks_where(looks.c.next_poll_at <= NOW)
 _NEXT = select(func.min(looks.c.next_poll_at)).where(
     looks.c.account == bindparam("account"), looks.c.next_poll_at > bindparam("after")
 )
-
-# A look-up in a dict is five times as quick as the call of an enumeration.
-_SOURCES = {source.value: source for source in Source}
-_PHASES = {phase.value: phase for phase in Phase}
 
 
 _seen = given(
@@ -213,7 +210,7 @@ def read_looks(account: str, answer: Sequence[tuple[Any, ...]]) -> list[Look]:
 
 def stored_parts(account: str, source: str, text: str | None) -> tuple[Part, ...] | None:
     """Return the parts as a look's column has them."""
-    return None if text is None else _parts(account, _SOURCES[source], _read_parts(text))
+    return None if text is None else _parts(account, Source(source), _read_parts(text))
 
 
 def soonest(*instants: datetime | None) -> datetime | None:
@@ -241,23 +238,10 @@ class Looks(Rows):
     async def record_looks(self, outcomes: Sequence[LookOutcome], *, now: datetime) -> None:
         if not outcomes:
             return
-        rows = [
-            (
-                outcome.look_id,
-                to_ms(outcome.started_at),
-                to_ms(outcome.next_poll_at) - _gone_back_ms(outcome.started_at, now),
-                outcome.why.value,
-                _ms(outcome.last_polled_at),
-                outcome.failures,
-                outcome.error,
-                _ms(outcome.doubted_at),
-                _ms(outcome.asked_at),
-                outcome.pace,
-            )
-            for outcome in outcomes
-        ]
+        now_ms = to_ms(now)
+        rows = [_outcome_row(outcome, now_ms) for outcome in outcomes]
         soon = to_ms(after_asked(now).at)
-        await self._do((_RECORD, [{"now": to_ms(now), "soon": soon, "rows": as_parameter(rows)}]))
+        await self._do((_RECORD, [{"now": now_ms, "soon": soon, "rows": as_parameter(rows)}]))
 
     async def look_state(self, look_id: int) -> LookState:
         row = (await self._connection.execute(_STATE, {"of": look_id})).one_or_none()
@@ -324,9 +308,22 @@ class Looks(Rows):
         return version
 
 
-def _gone_back_ms(started_at: datetime, now: datetime) -> int:
-    """Return how far the clock was set back since: what was reckoned by it is late by as much."""
-    return max(0, to_ms(started_at) - to_ms(now))
+def _outcome_row(outcome: LookOutcome, now_ms: int) -> tuple[Any, ...]:
+    """Return the values of `_seen`, the next poll later by as much as the clock was set back since."""
+    started_at, last_polled_at = outcome.started_at, outcome.last_polled_at
+    started_ms = to_ms(started_at)
+    return (
+        outcome.look_id,
+        started_ms,
+        to_ms(outcome.next_poll_at) - max(0, started_ms - now_ms),
+        outcome.why,
+        started_ms if last_polled_at is started_at else _ms(last_polled_at),
+        outcome.failures,
+        outcome.error,
+        _ms(outcome.doubted_at),
+        _ms(outcome.asked_at),
+        outcome.pace,
+    )
 
 
 def _ms(at: datetime | None) -> int | None:
@@ -371,26 +368,25 @@ def _due_first(row: _DueLook) -> int:
 
 def _look(account: str, row: _DueLook) -> Look:
     # By place: this runs thousands of times a second.
-    source = _SOURCES[row.source]
     return Look(
         row.id,
         row.watch_id,
         account,
-        source,
-        OrderId(row.order_id),
+        row.source,
+        row.order_id,
         row.routing_id,
-        _PHASES[row.phase],
+        row.phase,
         bytes.fromhex(row.digest) or None,
         _reader(row.reader),
-        from_ms(row.registered_at),
-        _at(row.last_polled_at),
-        from_ms(row.last_changed_at),
-        from_ms(row.next_poll_at),
+        row.registered_at,
+        row.last_polled_at,
+        row.last_changed_at,
+        row.next_poll_at,
         row.failures,
-        _at(row.deadline_at),
-        _at(row.asked_at),
-        _at(row.doubted_at),
+        row.deadline_at,
+        row.asked_at,
+        row.doubted_at,
         row.mandate_id,
-        None if row.parts is None else _parts(account, source, _read_parts(row.parts)),
-        _at(row.attended_until),
+        None if row.parts is None else _parts(account, row.source, _read_parts(row.parts)),
+        row.attended_until,
     )

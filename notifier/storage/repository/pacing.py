@@ -10,8 +10,8 @@ from sqlalchemy import Text, bindparam, case, func, literal, select, type_coerce
 from notifier.domain.cadence.plan import Why
 from notifier.domain.instant import to_ms
 from notifier.domain.order import OrderKey, Source
+from notifier.storage.looking import Look
 from notifier.storage.pacing import PutOff
-from notifier.storage.records import Look
 from notifier.storage.repository.base import Rows
 from notifier.storage.repository.looks import NOW, looks_where, read_looks, wanted_looks
 from notifier.storage.repository.setwise import any_of, as_parameter, given

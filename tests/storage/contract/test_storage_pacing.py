@@ -6,8 +6,8 @@ from datetime import timedelta
 from notifier.domain.cadence.plan import Why
 from notifier.domain.cadence.situation import parts_of
 from notifier.domain.order import Source
+from notifier.storage.looking import LookOutcome
 from notifier.storage.pacing import PutOff
-from notifier.storage.records import LookOutcome
 from storage.given import snapshot, subscribed, watched
 from support.clock import START
 

@@ -10,7 +10,7 @@ from notifier.domain.money import Money
 from notifier.domain.order import OrderKey, Phase, Source, WatchState
 from notifier.domain.snapshot import Reader
 from notifier.errors import Conflict, NotFound, StorageError
-from notifier.storage.records import LookOutcome
+from notifier.storage.looking import LookOutcome
 from support.builders import a_credit
 
 KEY = OrderKey("ow1")
