@@ -66,6 +66,7 @@ async def _rotate(path: Path, keys: dict[str, Secret]) -> None:
 def main(path: Path, *given: str) -> int:
     keys = dict(zip(("master_key", "next_master_key"), map(Secret, given), strict=False))
     back = dict(zip(("next_master_key", "master_key"), keys.values(), strict=False))
+    asyncio.run(_look(path, keys))  # What is imported on the way is so in every process to come.
     killed = 0
     while (status := _in_a_process_of_its_own(_rotate(path, keys), killed + 1)) == KILLED:
         killed += 1
