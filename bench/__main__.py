@@ -60,6 +60,9 @@ def main() -> None:
             figures[case].append(_measured(case))
     _print_rates(figures)
     _print_others(figures, _measured("idle"))
+    from bench.alerts import spikes  # noqa: PLC0415 - it alone needs numpy
+
+    spikes.brief()
 
 
 def _one(case: str, port: int) -> None:

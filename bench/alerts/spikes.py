@@ -7,8 +7,9 @@ import copy
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import sqrt
 from multiprocessing import Pool
 from statistics import mean, stdev
@@ -25,7 +26,7 @@ from notifier.domain.alert.report import Place
 from notifier.domain.alert.rule import Rule
 
 RULE = Rule(name="authorization-failures")
-DAYS, WORLDS = 14, 20
+DAYS, WORLDS, FEW_WORLDS = 14, 20, 3
 VOLUMES = (10_000, 30_000, 100_000)
 NOISES = (0.0, 0.12, 0.25)
 LEARNED_DAYS = 3
@@ -52,27 +53,35 @@ class Spike:
 
 def main() -> None:
     """Measure and print both tables."""
-    first = int(os.environ.get("BENCH_SEEDS", "7001"))
-    worlds = int(os.environ.get("BENCH_WORLDS", str(WORLDS)))
-    seeds = range(first, first + worlds)
+    seeds = _seeds(WORLDS)
     with Pool() as pool:
-        print_false(pool.imap, seeds)
-        print_delays(pool.imap, seeds)
+        print_false(pool.imap, seeds, product(VOLUMES, NOISES))
+        print_delays(pool.imap, seeds, PER_MINUTE)
 
 
-def print_false(each: "Map", seeds: Sequence[int]) -> None:
-    """Print false pages a day on clean traffic: every page is false."""
+def brief() -> None:
+    """Print the rows of both tables that matter most, of a few worlds: some minutes of two cores."""
+    seeds = _seeds(FEW_WORLDS)
+    with Pool() as pool:
+        print_false(pool.imap, seeds, product(VOLUMES, [NOISE]))
+        print_delays(pool.imap, seeds, [10])
+
+
+def _seeds(worlds: int) -> range:
+    first = int(os.environ.get("BENCH_SEEDS", "7001"))
+    return range(first, first + int(os.environ.get("BENCH_WORLDS", str(worlds))))
+
+
+def print_false(each: "Map", seeds: Sequence[int], worlds: Iterable[tuple[int, float]]) -> None:
+    """Print false pages a day on clean traffic of these volumes and noises: every page is false."""
     print(
         f"\n| orders an hour | noise sd | false pages a day, 95 % interval ({len(seeds)} x {DAYS} days) | static |"
     )
     print("|---|---|---|---|")
-    for volume in VOLUMES:
-        for noise in NOISES:
-            runs = list(each(false_pages, [(seed, volume, noise) for seed in seeds]))
-            static = mean(run[1] for run in runs)
-            print(
-                f"| {volume:,} | {noise} | {_interval([run[0] for run in runs])} | {static:.0f} |", flush=True
-            )
+    for volume, noise in worlds:
+        runs = list(each(false_pages, [(seed, volume, noise) for seed in seeds]))
+        static = mean(run[1] for run in runs)
+        print(f"| {volume:,} | {noise} | {_interval([run[0] for run in runs])} | {static:.0f} |", flush=True)
 
 
 def false_pages(world: tuple[int, int, float]) -> tuple[float, float]:
@@ -88,7 +97,7 @@ def false_pages(world: tuple[int, int, float]) -> tuple[float, float]:
     return pages / DAYS, static.alarms / DAYS
 
 
-def print_delays(each: "Map", seeds: Sequence[int]) -> None:
+def print_delays(each: "Map", seeds: Sequence[int], volumes: Sequence[int]) -> None:
     """Print minutes to the page, and how often the right cause was named in one incident."""
     late_s = np.concatenate([lateness().failed, lateness().well])
     half, most = np.quantile(late_s, (0.5, 0.95))
@@ -101,7 +110,7 @@ def print_delays(each: "Map", seeds: Sequence[int]) -> None:
         "right cause | incidents a cause | static: found, median / p90 |"
     )
     print("|---|---|---|---|---|---|---|")
-    for per_minute in PER_MINUTE:
+    for per_minute in volumes:
         found = [spike for run in each(spikes, [(seed, per_minute) for seed in seeds]) for spike in run]
         for rate in JUMPS:
             _print_delay([spike for spike in found if spike.rate == rate])

@@ -118,6 +118,7 @@ def backtest_document(test: Backtest, *, since: datetime, until: datetime) -> Do
 def _call(call: Call) -> Document:
     return incident_document(call.incident.report) | {
         "began_at": instant(call.began_at),
+        "called_at": instant(call.called_at),
         "delay_s": call.delay_s,
         "backed_by": call.backing,
     }

@@ -6,13 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from notifier.domain.alert.alert import Alert
-from notifier.domain.alert.counts import minute_of, start_of
+from notifier.domain.alert.counts import start_of
 from notifier.domain.alert.docket import held_of, moves
 from notifier.domain.alert.drafting import Minute
 from notifier.domain.alert.finding import Judged
 from notifier.domain.alert.incident import Incident, is_related, told
 from notifier.domain.alert.ledger import HOUR, Ledger
-from notifier.domain.alert.report import Reason, Severity, SliceFigures
+from notifier.domain.alert.report import SliceFigures
 from notifier.domain.alert.slices import WHOLE
 from notifier.domain.alert.tail import poisson_interval
 
@@ -45,16 +45,20 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One time that somebody would have been called; `began_at` is since when the place was worse, as it looks now."""
+    """One incident for which somebody would have been called first at `called_at`.
+
+    `began_at` is since when the place was worse, as it looked then.
+    """
 
     incident: Incident
     began_at: datetime
+    called_at: datetime
     backing: Backing | None = None
 
     @property
     def delay_s(self) -> float:
         """Seconds from the first bad minute to the call."""
-        return (self.incident.report.opened_at - self.began_at).total_seconds()
+        return (self.called_at - self.began_at).total_seconds()
 
 
 @dataclass(slots=True)
@@ -128,8 +132,9 @@ class Backtest:
             moved = incident
             if incident.merged_into is None and reason is not None:
                 moved = told(incident, reason, now=minute.ended_at)
-                if reason is Reason.OPENED and moved.report.severity is not Severity.P3:
-                    self.calls[moved.id] = Call(incident=moved, began_at=self._began_at(moved, minute.number))
+                if moved.pages and moved.id not in self.calls:
+                    began_at = self._began_at(moved, minute.number)
+                    self.calls[moved.id] = Call(incident=moved, began_at=began_at, called_at=minute.ended_at)
             self.incidents[moved.id] = moved
             level = moved.report.false_per_month
             self._least[moved.id] = min(self._least.get(moved.id, level), level)
@@ -141,7 +146,7 @@ class Backtest:
         by_minute: dict[int, float] = {}
         for number, _, cell in self.ledger.cells(report.cause, after=minute - HOUR, through=minute):
             by_minute[number] = by_minute.get(number, 0.0) + cell.failed - cell.orders * between
-        total, least, began = 0.0, 0.0, minute_of(report.opened_at)
+        total, least, began = 0.0, 0.0, minute
         for number in sorted(by_minute):
             if total <= least:
                 least, began = total, number

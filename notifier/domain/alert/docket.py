@@ -52,7 +52,7 @@ def moves(
         if known is None:
             incident, reason = _opened(alert, draft, family, incidents, minute.ended_at)
         else:
-            incident, reason = _fired(known, draft, minute.ended_at)
+            incident, reason = _fired(alert, known, draft, incidents, minute.ended_at)
         moved.add(incident.id)
         yield incident, reason
     for incident in [each for each in incidents.values() if each.rule_id == alert.id]:
@@ -97,8 +97,13 @@ def _opened(
     return incident, Reason.OPENED
 
 
-def _fired(known: Incident, draft: IncidentReport, at: datetime) -> Move:
+def _fired(
+    alert: Alert, known: Incident, draft: IncidentReport, incidents: Mapping[str, Incident], at: datetime
+) -> Move:
+    """Move a known one; what was for working hours and calls only now is one more page like any other."""
     incident, reason = advance(known, Condition.FIRING, draft, now=at)
+    if known.report.severity is Severity.P3 and not _may_call(alert, incident, incidents, at):
+        incident = replace(incident, merged_into=SUMMARY)
     if incident.merged_into and incident.report.severity is Severity.P1:
         incident = replace(incident, merged_into=None)
     return incident, reason
