@@ -197,7 +197,7 @@ class World:
         longest_s = wait_for(watch.belief, terms, hazards=self.hazards, now_s=looked_s).longest_s
         if now_s - looked_s >= longest_s * self.fit.stretch:
             return inf
-        head_start_s = self.fit.price_s if watch.is_new else 0.0
+        head_start_s = self.policy.price_s if watch.is_new else 0.0
         return head_start_s + regret_s(
             watch.belief, terms, hazards=self.hazards, looked_s=looked_s, now_s=now_s
         )

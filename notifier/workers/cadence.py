@@ -109,8 +109,8 @@ class Cadence:
     def regret_s(self, look: Look, now: datetime) -> float:
         """Return what orders those that are due: seconds of regret, without end for what may not wait.
 
-        An order that nobody has looked at yet counts as new since it was registered, and goes before those that
-        have just become worth their price.
+        An order that nobody has looked at yet counts as new since it was registered, worth the configured price at
+        once. It gets no more in a dear time: new orders come as fast as ever then, and their first looks show least.
         """
         if look.asked_at is not None or look.doubted_at is not None:
             return inf
@@ -118,7 +118,7 @@ class Cadence:
             return inf
         terms, parts = self.terms(look.account), look.parts
         looked_s, now_s = (look.last_polled_at or look.registered_at).timestamp(), now.timestamp()
-        head_start_s = terms.price_s if look.reader is None else 0.0
+        head_start_s = self.policy.price_s if look.reader is None else 0.0
         if not parts:
             parts = (unseen(look.account, look.source, looked_s),)
         wait = wait_for(parts, terms, hazards=self.hazards, now_s=looked_s)

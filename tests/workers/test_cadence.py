@@ -5,10 +5,12 @@ from datetime import timedelta
 from notifier.domain.budget import Fit
 from notifier.domain.cadence.plan import Why
 from notifier.domain.cadence.situation import Kind, Part, Situation
-from notifier.domain.order import Source
+from notifier.domain.order import Phase, Source, parse_order_id
 from notifier.domain.polling import PollingPolicy
+from notifier.storage.records import Look
 from notifier.workers.cadence import Cadence
 from support.clock import FakeClock
+from support.fakes import READER
 
 VERY_DEAR = Fit(1e6)
 
@@ -16,6 +18,30 @@ VERY_DEAR = Fit(1e6)
 def aged(clock, age_s, word="PENDING_VBV"):
     situation = Situation(Source.ORDER, Kind.ORDER, word, "UPI_INTENT", "shop")
     return (Part(situation, "", "", clock.now().timestamp() - age_s),)
+
+
+def a_look(clock, *, reader, last_polled_at=None, parts=None):
+    """Build an open order of `shop` that is due now."""
+    return Look(
+        id=1,
+        watch_id=1,
+        account="shop",
+        source=Source.ORDER,
+        order_id=parse_order_id("OW1"),
+        routing_id=None,
+        phase=Phase.OPEN,
+        digest=None,
+        reader=reader,
+        registered_at=clock.now(),
+        last_polled_at=last_polled_at,
+        last_changed_at=clock.now(),
+        next_poll_at=clock.now(),
+        failures=0,
+        deadline_at=None,
+        asked_at=None,
+        doubted_at=None,
+        parts=parts,
+    )
 
 
 def planned(cadence, clock, parts):
@@ -48,3 +74,15 @@ def test_a_pace_taken_at_its_ceiling_does_not_keep_the_price_high():
         _, dear = planned(cadence, clock, parts)
         cadence.set_price("shop", Fit(cadence.policy.price_s))
         assert dear == usual
+
+
+def test_a_new_order_is_worth_the_configured_price_at_once_and_no_more_in_a_dear_time():
+    clock = FakeClock()
+    cadence = Cadence(policy=PollingPolicy(price_s=3), clock=clock)
+    cadence.set_price("shop", Fit(50.0))
+    new = a_look(clock, reader=None)
+    assert cadence.regret_s(new, clock.now()) == 3
+    last_polled_at, parts = clock.now() - timedelta(seconds=60), aged(clock, 80)
+    waited = a_look(clock, reader=READER, last_polled_at=last_polled_at, parts=parts)
+    assert cadence.regret_s(waited, clock.now()) > 30
+    assert cadence.regret_s(new, clock.now() + timedelta(seconds=60)) > 30
