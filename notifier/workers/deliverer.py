@@ -11,8 +11,9 @@ Each subscription has a line of its own with few senders, so a slow target fills
 import asyncio
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec import structs
 
 from notifier.channels.contract import Channel
 from notifier.channels.handed.cells import Cells
@@ -315,7 +316,7 @@ class Deliverer:
         now = self._clock.now()
         for claimed in unsent:
             self._receivers.given_back(claimed.due, now)
-            self._recorder.add((claimed, None, replace(claimed.due.delivery, due_at=now), None))
+            self._recorder.add((claimed, None, structs.replace(claimed.due.delivery, due_at=now), None))
 
     async def _write(self, tx: Transaction, group: Sequence[Made]) -> None:
         now = self._clock.now()

@@ -1,6 +1,6 @@
 """Values to begin a test with."""
 
-from dataclasses import replace
+from msgspec import structs
 
 from notifier.config.secret import Secret
 from notifier.domain.delivery import (
@@ -145,7 +145,7 @@ async def claimed(storage, found, *, until, token="t", body=b"body"):
 
 def begun(found) -> Delivery:
     """The delivery as its claim has left it."""
-    return replace(found.delivery, attempts=found.delivery.attempts + 1)
+    return structs.replace(found.delivery, attempts=found.delivery.attempts + 1)
 
 
 def outcome(verdict):

@@ -3,6 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from notifier.domain.delivery import Delivery, DeliveryState, Reason
 from notifier.domain.document import event_document, order_document
@@ -41,7 +42,7 @@ async def attempt(storage, delivery_id, answer):
             delivery_id=due.delivery.id, number=1, started_at=now, duration_ms=12, reason=Reason.HTTP_STATUS,
             http_status=503, retry_after_s=9.5, answer=answer,
         )  # fmt: skip
-        after: Delivery = replace(
+        after: Delivery = structs.replace(
             due.delivery,
             attempts=1,
             reason=Reason.HTTP_STATUS,
