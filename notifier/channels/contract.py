@@ -5,7 +5,6 @@ To add a channel: one folder here with a class of this shape, its templates in `
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,16 +15,18 @@ from notifier.domain.delivery import Outcome
 from notifier.domain.snapshot import Subject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(Struct, frozen=True, kw_only=True, gc=False):
     """Where to send, unsealed for one attempt; nothing of it may reach a log or an error."""
 
     target: Secret
     secrets: tuple[Secret, ...] = ()
     """Live signing secrets, `whsec_...`; every attempt is signed with each of them."""
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = {}
     basic_auth: Secret | None = None
     """`user:password`."""
+
+    def __repr__(self) -> str:
+        return "Address(***)"
 
 
 class Parcel(Struct, frozen=True, kw_only=True, gc=False):

@@ -20,7 +20,6 @@ from notifier.storage.looking import Look, LookOutcome, LookState
 from notifier.storage.pacing import PacingStore
 from notifier.storage.records import (
     AttemptRecord,
-    Claim,
     DeliveryView,
     DueDelivery,
     Lanes,
@@ -208,22 +207,26 @@ class DeliveryStore(Protocol):
     async def next_delivery_at(self, *, busy: Collection[SubscriptionId] = ()) -> datetime | None:
         """Return when the next pending delivery comes due (or its lease runs out)."""
 
-    async def claim(self, claims: Sequence[Claim]) -> dict[DeliveryId, int]:
-        """Hold deliveries for one attempt each: conditional on state, attempt count and lease.
+    async def claim(
+        self, wanted: Sequence[tuple[DueDelivery, bytes]], *, lease_until: datetime, token: str
+    ) -> dict[DeliveryId, int]:
+        """Hold deliveries for one attempt each, which this counts: conditional on state, attempt count and lease.
 
-        Freezes the body and gives the subscription's sequence at the first attempt.
+        Freezes the body that stands beside and gives the subscription's sequence at the first attempt.
 
         Returns: the sequence of each delivery that was won.
         """
 
     async def record_attempts(
         self,
-        records: Sequence[tuple[AttemptRecord | None, Delivery, str | None]],
+        records: Sequence[tuple[DueDelivery, AttemptRecord | None, Delivery, str | None]],
         *,
         now: datetime,
         lanes: Lanes,
     ) -> set[DeliveryId]:
         """Write attempts and what became of deliveries whose claim still holds; lets the next of the lane go.
+
+        The token is the claim's; who made none may write only where no claim is alive.
 
         Returns: those deliveries.
         """

@@ -160,6 +160,8 @@ class NewDelivery:
 class DueDelivery(Struct, frozen=True, kw_only=True, gc=False):
     """A delivery whose time has come, with all that an attempt needs."""
 
+    row: int
+    """Its place among all that was ever owed, by which storage finds it again."""
     delivery: Delivery
     subscription: Subscription
     secrets: SubscriptionSecrets
@@ -181,17 +183,6 @@ class Talk(NamedTuple):
     subscription_id: SubscriptionId
     subject: Subject
     subject_id: str
-
-
-class Claim(Struct, frozen=True, kw_only=True, gc=False):
-    """A hold on a delivery for one attempt, which it counts."""
-
-    delivery_id: DeliveryId
-    event_id: EventId
-    attempt: int
-    body: bytes
-    lease_until: datetime
-    token: str
 
 
 class AttemptRecord(Struct, frozen=True, kw_only=True, gc=False):

@@ -11,6 +11,8 @@ from functools import partial
 from itertools import takewhile
 from typing import Any
 
+from msgspec import structs
+
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason, owed
 from notifier.domain.document import event_document, order_document
 from notifier.domain.juspay_names import TEMPLATE as ONE_A_VERSION
@@ -203,4 +205,5 @@ async def owe_again(
 
 
 def _replayed(delivery: Delivery) -> Delivery:
-    return replace(delivery, reason=Reason.REPLAYED) if delivery.state is DeliveryState.PENDING else delivery
+    is_pending = delivery.state is DeliveryState.PENDING
+    return structs.replace(delivery, reason=Reason.REPLAYED) if is_pending else delivery

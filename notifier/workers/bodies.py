@@ -17,20 +17,26 @@ log = get_logger(__name__)
 
 def bodies_of(
     due: Sequence[DueDelivery], channels: Mapping[str, Channel], metrics: Metrics
-) -> list[bytes | None]:
-    """Return the body of each, in order: the frozen one, or one rendered now; None where no template would do.
+) -> tuple[list[tuple[DueDelivery, bytes]], list[DueDelivery]]:
+    """Return each with its body, the frozen one or one rendered now, and those for which no template would do.
 
     Whoever is told one event alike gets the same bytes, so these are rendered once.
     """
     rendered: dict[Hashable, bytes | None] = {}
-    bodies = []
+    found, broken = [], []
     for each in due:
-        listener = each.subscription
-        alike = (each.logged.event.id, listener.channel, listener.template, each.skipped)
-        if each.body is None and alike not in rendered:
-            rendered[alike] = _render(each, channels[listener.channel], metrics)
-        bodies.append(rendered[alike] if each.body is None else each.body)
-    return bodies
+        body = each.body
+        if body is None:
+            listener = each.subscription
+            alike = (each.logged.event.id, listener.channel, listener.template, each.skipped)
+            if alike not in rendered:
+                rendered[alike] = _render(each, channels[listener.channel], metrics)
+            body = rendered[alike]
+        if body is None:
+            broken.append(each)
+        else:
+            found.append((each, body))
+    return found, broken
 
 
 def document_of(due: DueDelivery) -> Document:

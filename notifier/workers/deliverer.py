@@ -11,8 +11,9 @@ Each subscription has a line of its own with few senders, so a slow target fills
 import asyncio
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec import structs
 
 from notifier.channels.contract import Channel
 from notifier.channels.handed.cells import Cells
@@ -32,7 +33,7 @@ from notifier.errors import StorageError
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
-from notifier.storage.records import AttemptRecord, Claim, DueDelivery
+from notifier.storage.records import AttemptRecord, DueDelivery
 from notifier.workers.attempts import Attempts, Made, schedule_of
 from notifier.workers.bodies import bodies_of
 from notifier.workers.committer import GroupCommit
@@ -162,6 +163,7 @@ class Deliverer:
         limit = min(_LARGEST_CLAIM, self._lines.room())
         async with self._storage.writing() as tx:
             now = self._clock.now()  # Not before: it may have stepped while others wrote.
+            lease_until = now + self._lease
             found = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
             self._is_more = len(found) == limit
             due = self._lines.strangers(found)
@@ -170,31 +172,27 @@ class Deliverer:
             fitting = [each for each in self._lines.within(due) if each.delivery.id not in past]
             ready = self._handed.ready(fitting)
             ready += await self._following(tx, ready, now)
-            wanted_due = await self._receivers.admit(tx, ready, now=now, until=now + self._lease)
-            bodies = bodies_of(wanted_due, self._channels, self._metrics)
-            wanted = [
-                self._hold(each, body, now, token) for each, body in zip(wanted_due, bodies, strict=True)
-            ]
-            held = [each for each in wanted if isinstance(each, tuple)]
-            broken = [each for each in wanted if isinstance(each, Delivery)]
+            admitted = await self._receivers.admit(tx, ready, now=now, until=lease_until)
+            wanted, broken = bodies_of(admitted, self._channels, self._metrics)
             if broken:
-                await tx.record_attempts([(None, each, None) for each in broken], now=now, lanes=lanes)
-            won = await tx.claim([claim for _, claim in held])
-            handles = await handles_of(tx, [each for each, _ in held], self._channels)
+                put_off = [(each, None, self._put_off(each, now), None) for each in broken]
+                await tx.record_attempts(put_off, now=now, lanes=lanes)
+            won = await tx.claim(wanted, lease_until=lease_until, token=token)
+            handles = await handles_of(tx, [each for each, _ in wanted], self._channels)
         self._receivers.admitted()
         return [
             Claimed(
-                due=due_delivery,
-                delivery=begun(due_delivery.delivery),
-                body=claim.body,
-                token=claim.token,
-                sequence=won[claim.delivery_id],
-                lease_until=claim.lease_until,
+                due=each,
+                delivery=begun(each.delivery),
+                body=body,
+                token=token,
+                sequence=won[each.delivery.id],
+                lease_until=lease_until,
                 edition=edition,
-                handle=handles.get(claim.delivery_id),
+                handle=handles.get(each.delivery.id),
             )
-            for due_delivery, claim in held
-            if claim.delivery_id in won
+            for each, body in wanted
+            if each.delivery.id in won
         ]
 
     async def _following(
@@ -211,7 +209,7 @@ class Deliverer:
 
     async def _close(self, tx: Transaction, due: Sequence[DueDelivery], now: datetime) -> None:
         """Log attempts that a crash left without an outcome; end what expired or has no attempt left."""
-        closed: list[tuple[AttemptRecord | None, Delivery, str | None]] = []
+        closed: list[tuple[DueDelivery, AttemptRecord | None, Delivery, str | None]] = []
         for each in due:
             lost = AttemptRecord(
                 delivery_id=each.delivery.id,
@@ -226,35 +224,18 @@ class Deliverer:
                 ended = expire(each.delivery, now=now)
                 if ended is each.delivery:
                     ended = advance(each.delivery, gone, now=now, schedule=(), roll=0.0)
-                closed.append((attempt, ended, None))
+                closed.append((each, attempt, ended, None))
             elif attempt is not None:
-                closed.append((attempt, each.delivery, None))
+                closed.append((each, attempt, each.delivery, None))
         if closed:
             await tx.record_attempts(closed, now=now, lanes=self._limits.lanes)
-        ends = {delivery.id: delivery for _, delivery, _ in closed}
-        await self._tell_missed(
-            tx, [(each, ends[each.delivery.id]) for each in due if each.delivery.id in ends], now
-        )
+        await self._tell_missed(tx, [(each, after) for each, _, after, _ in closed], now)
 
-    def _hold(
-        self, due: DueDelivery, body: bytes | None, now: datetime, token: str
-    ) -> tuple[DueDelivery, Claim] | Delivery:
-        """Return the claim with its frozen body, or the delivery put off because nothing could be rendered."""
-        delivery = due.delivery
-        if body is None:
-            fault = Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.RENDER_ERROR)
-            return advance(
-                delivery, fault, now=now, schedule=schedule_of(due, self._limits), roll=self._clock.roll()
-            )
-        claim = Claim(
-            delivery_id=delivery.id,
-            event_id=due.logged.event.id,
-            attempt=delivery.attempts + 1,
-            body=body,
-            lease_until=now + self._lease,
-            token=token,
-        )
-        return due, claim
+    def _put_off(self, due: DueDelivery, now: datetime) -> Delivery:
+        """Return the delivery as one for which nothing could be rendered."""
+        fault = Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.RENDER_ERROR)
+        schedule = schedule_of(due, self._limits)
+        return advance(due.delivery, fault, now=now, schedule=schedule, roll=self._clock.roll())
 
     def _send_more(self, count: int, senders: asyncio.TaskGroup) -> None:
         """Have so many more sent, as far as the concurrency goes; a sender goes on until nothing waits."""
@@ -315,12 +296,12 @@ class Deliverer:
         now = self._clock.now()
         for claimed in unsent:
             self._receivers.given_back(claimed.due, now)
-            self._recorder.add((claimed, None, replace(claimed.due.delivery, due_at=now), None))
+            self._recorder.add((claimed, None, structs.replace(claimed.due.delivery, due_at=now), None))
 
     async def _write(self, tx: Transaction, group: Sequence[Made]) -> None:
         now = self._clock.now()
         written = await tx.record_attempts(
-            [(record, after, claimed.token) for claimed, record, after, _ in group],
+            [(claimed.due, record, after, claimed.token) for claimed, record, after, _ in group],
             now=now,
             lanes=self._limits.lanes,
         )

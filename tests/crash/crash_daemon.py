@@ -11,7 +11,6 @@ import random
 import signal
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -113,7 +112,9 @@ class DyingChannel:
 
     async def send(self, parcel):
         self._points.passed(BEFORE_SEND)
-        address = replace(parcel.address, headers={**parcel.address.headers, "x-life": str(self._life)})
+        address = structs.replace(
+            parcel.address, headers={**parcel.address.headers, "x-life": str(self._life)}
+        )
         outcome = await self._channel.send(structs.replace(parcel, address=address))
         self._points.passed(AFTER_SEND)
         return outcome

@@ -1,6 +1,6 @@
 """Values to begin a test with."""
 
-from dataclasses import replace
+from msgspec import structs
 
 from notifier.config.secret import Secret
 from notifier.domain.delivery import (
@@ -20,7 +20,6 @@ from notifier.domain.snapshot import Order, Reader, Refund, Snapshot, Subject
 from notifier.domain.subscription import Subscription, SubscriptionId
 from notifier.storage.records import (
     AttemptRecord,
-    Claim,
     Lanes,
     NewDelivery,
     Registration,
@@ -127,25 +126,14 @@ async def due_events(storage, now, **wanted):
     return [d.logged.event.id.removeprefix("evt_") for d in await due(storage, now, **wanted)]
 
 
-def claim_of(found, *, until, token="t", body=b"body"):
-    return Claim(
-        delivery_id=found.delivery.id,
-        event_id=found.logged.event.id,
-        attempt=found.delivery.attempts + 1,
-        body=body,
-        lease_until=until,
-        token=token,
-    )
-
-
-async def claimed(storage, found, *, until, token="t", body=b"body"):
+async def claimed(storage, *found, until, token="t", body=b"body"):
     async with storage.writing() as tx:
-        return await tx.claim([claim_of(found, until=until, token=token, body=body)])
+        return await tx.claim([(each, body) for each in found], lease_until=until, token=token)
 
 
 def begun(found) -> Delivery:
     """The delivery as its claim has left it."""
-    return replace(found.delivery, attempts=found.delivery.attempts + 1)
+    return structs.replace(found.delivery, attempts=found.delivery.attempts + 1)
 
 
 def outcome(verdict):
@@ -170,7 +158,7 @@ async def recorded(storage, found, verdict, *, now, token="t", schedule=(30.0,) 
         answer=answer,
     )
     async with storage.writing() as tx:
-        await tx.record_attempts([(record, after, token)], now=now, lanes=LANES)
+        await tx.record_attempts([(found, record, after, token)], now=now, lanes=LANES)
     return after
 
 

@@ -3,12 +3,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from notifier.domain.delivery import Delivery, DeliveryState, Reason
 from notifier.domain.document import event_document, order_document
 from notifier.domain.instant import seconds
 from notifier.domain.order import order_key
-from notifier.storage.records import AttemptRecord, Claim, Lanes
+from notifier.storage.records import AttemptRecord, Lanes
 from notifier.web.timeline import story
 from support.builders import a_snapshot
 from support.clock import START
@@ -32,23 +33,19 @@ async def attempt(storage, delivery_id, answer):
             for each in await tx.due_deliveries(now=now, limit=9, lanes=Lanes())
             if each.delivery.id == delivery_id
         ]
-        claim = Claim(
-            delivery_id=due.delivery.id, event_id=due.logged.event.id, attempt=1, body=b"{}",
-            lease_until=now + seconds(60), token="t",
-        )  # fmt: skip
-        await tx.claim([claim])
+        await tx.claim([(due, b"{}")], lease_until=now + seconds(60), token="t")
         record = AttemptRecord(
             delivery_id=due.delivery.id, number=1, started_at=now, duration_ms=12, reason=Reason.HTTP_STATUS,
             http_status=503, retry_after_s=9.5, answer=answer,
         )  # fmt: skip
-        after: Delivery = replace(
+        after: Delivery = structs.replace(
             due.delivery,
             attempts=1,
             reason=Reason.HTTP_STATUS,
             due_at=now + seconds(5),
             state=DeliveryState.PENDING,
         )
-        await tx.record_attempts([(record, after, "t")], now=now, lanes=Lanes())
+        await tx.record_attempts([(due, record, after, "t")], now=now, lanes=Lanes())
 
 
 async def test_an_order_reads_as_its_present_snapshot(api, seen: Seen):

@@ -3,7 +3,7 @@
 import pytest
 
 from notifier.domain.delivery import DeliveryState, Outcome, Reason, Verdict, advance
-from notifier.storage.records import AttemptRecord, Claim, Lanes
+from notifier.storage.records import AttemptRecord, Lanes
 
 HOOK = {"channel": "webhook", "target": "https://shop.example/hooks", "events": ["order.*", "test.ping"]}
 
@@ -18,17 +18,14 @@ async def ended(storage, clock, verdict=Verdict.REFUSED):
     async with storage.writing() as tx:
         now = clock.now()
         [due] = await tx.due_deliveries(now=now, limit=5, lanes=Lanes())
-        delivery, event = due.delivery, due.logged.event
-        claim = Claim(
-            delivery_id=delivery.id, event_id=event.id, attempt=1, body=b"{}", lease_until=now, token="t"
-        )
-        await tx.claim([claim])
+        delivery = due.delivery
+        await tx.claim([(due, b"{}")], lease_until=now, token="t")
         outcome = Outcome(verdict=verdict, reason=Reason.EXHAUSTED)
         after = advance(delivery, outcome, now=now, schedule=(), roll=0.5)
         record = AttemptRecord(
             delivery_id=delivery.id, number=1, started_at=now, duration_ms=1, reason=Reason.HTTP_STATUS
         )
-        await tx.record_attempts([(record, after, "t")], now=now, lanes=Lanes())
+        await tx.record_attempts([(due, record, after, "t")], now=now, lanes=Lanes())
     return delivery.id
 
 

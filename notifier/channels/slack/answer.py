@@ -1,8 +1,9 @@
 """What Slack's words mean for a delivery. Webhooks answer in plain words, the API with 200 and JSON."""
 
 import re
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec import structs
 
 from notifier.channels.answer import outcome_of
 from notifier.channels.egress import Reply
@@ -50,8 +51,8 @@ def judged(reply: Reply, *, is_api: bool, now: datetime) -> tuple[Outcome, str]:
     word = found[1].decode() if found else ""
     if word in _MEANINGS:
         verdict, reason = _MEANINGS[word]
-        return replace(outcome, verdict=verdict, reason=reason), word
+        return structs.replace(outcome, verdict=verdict, reason=reason), word
     if is_fine:
         reason = Reason.REFUSED_BY_SERVICE if word else Reason.ANSWER_UNREADABLE
-        return replace(outcome, verdict=Verdict.RETRY, reason=reason), word
+        return structs.replace(outcome, verdict=Verdict.RETRY, reason=reason), word
     return outcome, word

@@ -4,7 +4,6 @@ Nobody is told of an edit, so what should wake somebody is a reply that the chan
 the handle, and is not done again by a later attempt. What cannot be edited any more is posted anew.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -116,4 +115,4 @@ def _known(text: str | None, target: str) -> Handle | None:
 
 
 def _with(outcome: Outcome, handle: Handle) -> Outcome:
-    return replace(outcome, handle=msgspec.json.encode(handle).decode())
+    return structs.replace(outcome, handle=msgspec.json.encode(handle).decode())

@@ -2,11 +2,11 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from notifier.channels.answer import outcome_of, without
 from notifier.channels.contract import Address, Parcel
@@ -69,7 +69,7 @@ class WebhookChannel:
             return reply
         outcome = outcome_of(reply, now=self._clock.now())
         if has_own:
-            return replace(outcome, answer=without(outcome.answer, _confided(address)))
+            return structs.replace(outcome, answer=without(outcome.answer, _confided(address)))
         return outcome
 
     async def close(self) -> None:

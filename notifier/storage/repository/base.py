@@ -1,6 +1,6 @@
 """What every part of the repository stands on: a connection, and what it leaves for after the commit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.clock import Clock
 from notifier.storage.repository.direct import Statement, Values, ask, do
+from notifier.storage.repository.setwise import as_parameter
 from notifier.storage.tables import accounts
 from notifier.storage.vault import Vault
 
@@ -61,6 +62,10 @@ class Rows:
 
     async def _ask(self, statement: Statement, values: Values) -> list[tuple[Any, ...]]:
         return await ask(self._connection, statement, values)
+
+    async def _of(self, statement: Statement, ids: Collection[str]) -> list[tuple[Any, ...]]:
+        """Ask for the rows of these `ids`."""
+        return await self._ask(statement, {"ids": as_parameter(list(ids))})
 
     async def _do(self, *steps: tuple[Statement, Sequence[Values]]) -> int:
         return await do(self._connection, *steps)

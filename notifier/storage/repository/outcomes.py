@@ -1,13 +1,13 @@
 """Claims, what became of them, and deliveries as people read them."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, bindparam, case, insert, literal, null, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, literal, null, or_, select, update
 from sqlalchemy.types import TypeEngine
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
@@ -16,9 +16,9 @@ from notifier.domain.instant import to_ms
 from notifier.domain.order import OrderKey
 from notifier.domain.subscription import SubscriptionId
 from notifier.errors import NotFound
-from notifier.storage.records import AttemptRecord, Claim, DeliveryView, Lanes
+from notifier.storage.records import AttemptRecord, DeliveryView, DueDelivery, Lanes
 from notifier.storage.repository.base import AnyRow, Rows
-from notifier.storage.repository.lanes import HAS_BEHIND, OWED, let_next_go
+from notifier.storage.repository.lanes import HAS_BEHIND, OWED, PENDING, let_next_go
 from notifier.storage.repository.owing import delivery_of
 from notifier.storage.repository.setwise import WORD, any_of, as_parameter, given, in_one_row
 from notifier.storage.tables import (
@@ -35,78 +35,62 @@ from notifier.storage.tables import (
 _ANSWER_BYTES = 4096
 
 
-class _Standing(msgspec.Struct, array_like=True, gc=False):
-    """A delivery as it stands, in raw numbers and texts, its columns in this order."""
-
-    id: str
-    seq: int
-    subscription_id: str
-    watch_id: int | None
-    state: str
-    reason: str
-    attempts: int
-    lease_until: int | None
-    token: str | None
-    sequence: int | None
-    body_id: str | None
-    beside: int
-    """Before a claim the last sequence of its subscription, after an attempt whether one of its lane is behind it."""
-
-
-_read_standing = msgspec.json.Decoder(list[_Standing]).decode
-_STANDING = (
-    select(*(deliveries.c[name] for name in _Standing.__struct_fields__[:-1]))
-    .where(deliveries.c.id.in_(any_of("ids")))
-    .with_for_update()
-)
-_BEFORE_CLAIM = in_one_row(
-    _STANDING.add_columns(subscriptions.c.sequence.label("beside")).join(
-        subscriptions, subscriptions.c.id == deliveries.c.subscription_id
+_is_free = or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= bindparam("now", type_=Whole))
+_wanted = given("rows", {"seq": Whole, "attempts": Whole, "sequence": Whole})
+_FREE = in_one_row(
+    select(deliveries.c.seq)
+    .join(_wanted, deliveries.c.seq == _wanted.c.seq)
+    .where(
+        PENDING,
+        deliveries.c.attempts == _wanted.c.attempts,
+        deliveries.c.sequence.is_not_distinct_from(_wanted.c.sequence),
+        _is_free,
     )
 )
-_AFTER_ATTEMPT = in_one_row(_STANDING.add_columns(HAS_BEHIND.label("beside")))
+_read_free = msgspec.json.Decoder(list[tuple[int]]).decode
+_LAST = select(subscriptions.c.id, subscriptions.c.sequence).where(subscriptions.c.id.in_(any_of("ids")))
 _KEEP_BODY = (
     insert(bodies)
     .values(id=bindparam("its_id"), event_id=bindparam("its_event"), content=bindparam("its_content"))
     .prefix_with("OR IGNORE", dialect="sqlite")
 )
 _RAISE = update(subscriptions).where(subscriptions.c.id == bindparam("of")).values(sequence=bindparam("last"))
-_held = given(
-    "rows",
-    {
-        "seq": Whole,
-        "attempts": Whole,
-        "body_id": WORD,
-        "sequence": Whole,
-        "lease_until": Whole,
-        "token": WORD,
-    },
-)
+_held = given("rows", {"seq": Whole, "body_id": WORD, "sequence": Whole})
+_until = bindparam("until", type_=Whole)
 _CLAIM = (
     update(deliveries)
     .where(deliveries.c.seq == _held.c.seq)
     .values(
-        attempts=_held.c.attempts,
-        body_id=_held.c.body_id,
+        attempts=deliveries.c.attempts + 1,
+        body_id=func.coalesce(deliveries.c.body_id, _held.c.body_id),
         sequence=_held.c.sequence,
         # A claim that nobody ends comes due again by itself.
-        lease_until=_held.c.lease_until,
-        due_at=_held.c.lease_until,
-        token=_held.c.token,
+        lease_until=_until,
+        due_at=_until,
+        token=bindparam("by", type_=WORD),
     )
 )
+_tried = given("rows", {"seq": Whole, "token": WORD})
+_OURS = in_one_row(
+    select(deliveries.c.seq, case((HAS_BEHIND, deliveries.c.watch_id)))
+    .join(_tried, deliveries.c.seq == _tried.c.seq)
+    .where(OWED, or_(deliveries.c.token == _tried.c.token, and_(_tried.c.token.is_(None), _is_free)))
+)
+_read_ours = msgspec.json.Decoder(list[tuple[int, int | None]]).decode
 _ended = given(
     "rows",
     {"seq": Whole, "state": WORD, "reason": WORD, "attempts": Whole, "due_at": Whole, "finished_at": Whole},
 )
+# Held while its attempt was under way: a retry stays held, an end is an end.
+_stays_held = and_(deliveries.c.state == DeliveryState.HELD, _ended.c.finished_at.is_(None))
 _RECORD = (
     update(deliveries)
     .where(deliveries.c.seq == _ended.c.seq)
     .values(
-        state=_ended.c.state,
-        reason=_ended.c.reason,
+        state=case((_stays_held, deliveries.c.state), else_=_ended.c.state),
+        reason=case((_stays_held, deliveries.c.reason), else_=_ended.c.reason),
         attempts=_ended.c.attempts,
-        due_at=_ended.c.due_at,
+        due_at=case((~_stays_held, _ended.c.due_at)),
         finished_at=_ended.c.finished_at,
         lease_until=null(),
         token=null(),
@@ -129,31 +113,23 @@ _VIEW = select(deliveries, events.c.type.label("event_type"), events.c.order_id.
 
 
 class Outcomes(Rows):
-    async def claim(self, claims: Sequence[Claim]) -> dict[DeliveryId, int]:
-        if not claims:
+    async def claim(
+        self, wanted: Sequence[tuple[DueDelivery, bytes]], *, lease_until: datetime, token: str
+    ) -> dict[DeliveryId, int]:
+        free = await self._free([due for due, _ in wanted])
+        won = sorted(((due, body) for due, body in wanted if due.row in free), key=_row_of)
+        if not won:
             return {}
-        standing = await self._standing(_BEFORE_CLAIM, (claim.delivery_id for claim in claims))
-        now = to_ms(self._clock.now())
-        won = [
-            (claim, row)
-            for claim in claims
-            if (row := standing.get(claim.delivery_id)) is not None
-            and row.state == DeliveryState.PENDING
-            and row.attempts == claim.attempt - 1
-            and (row.lease_until is None or row.lease_until <= now)
-        ]
-        sequences, raised = _numbered([row for _, row in won])
-        frozen = _frozen([claim for claim, row in won if row.body_id is None])
+        last = dict(await self._of(_LAST, {due.subscription.id for due, _ in won}))
+        sequences, raised = _numbered([due for due, _ in won], last)
+        frozen = _frozen((due.logged.event.id, body) for due, body in won if due.body is None)
         rows = [
             (
-                row.seq,
-                claim.attempt,
-                row.body_id or frozen[claim.event_id, claim.body],
-                sequences[row.id],
-                to_ms(claim.lease_until),
-                claim.token,
+                due.row,
+                frozen[due.logged.event.id, body] if due.body is None else None,
+                sequences[due.delivery.id],
             )
-            for claim, row in won
+            for due, body in won
         ]
         bodies_kept = [
             {"its_id": body_id, "its_event": event_id, "its_content": body}
@@ -162,40 +138,42 @@ class Outcomes(Rows):
         await self._do(
             (_RAISE, [{"of": of, "last": sequence} for of, sequence in raised.items()]),
             (_KEEP_BODY, bodies_kept),
-            (_CLAIM, [{"rows": as_parameter(rows)}]),
+            (_CLAIM, [{"rows": as_parameter(rows), "until": to_ms(lease_until), "by": token}]),
         )
-        return {DeliveryId(of): sequence for of, sequence in sequences.items()}
+        return sequences
+
+    async def _free(self, wanted: Sequence[DueDelivery]) -> set[int]:
+        """Return those that nobody has claimed since they were read."""
+        if not wanted:
+            return set()
+        rows = [(due.row, due.delivery.attempts, due.sequence) for due in wanted]
+        [(text,)] = await self._ask(_FREE, {"rows": as_parameter(rows), "now": to_ms(self._clock.now())})
+        return {row for (row,) in _read_free(text)}
 
     async def record_attempts(
         self,
-        records: Sequence[tuple[AttemptRecord | None, Delivery, str | None]],
+        records: Sequence[tuple[DueDelivery, AttemptRecord | None, Delivery, str | None]],
         *,
         now: datetime,
         lanes: Lanes,
     ) -> set[DeliveryId]:
-        if not records:
+        tried = [(due.row, token) for due, _, _, token in records]
+        [(text,)] = await self._ask(_OURS, {"rows": as_parameter(tried), "now": to_ms(now)})
+        ours = dict(_read_ours(text))
+        kept = [(due, attempt, after) for due, attempt, after, _ in records if due.row in ours]
+        if not kept:
             return set()
-        standing = await self._standing(_AFTER_ATTEMPT, (delivery.id for _, delivery, _ in records))
-        kept = [
-            (record, delivery, row)
-            for record, delivery, token in records
-            if (row := standing.get(delivery.id)) is not None and _is_ours(row, token, to_ms(now))
-        ]
-        made = [_attempt_row(record) for record, _, _ in kept if record]
-        ended = [_outcome(delivery, row) for _, delivery, row in kept]
+        made = [_attempt_row(attempt) for _, attempt, _ in kept if attempt]
+        ended = [_outcome(due.row, after) for due, _, after in kept]
         await self._do(
             (_ADD_ATTEMPTS, [{"rows": as_parameter(made)}] if made else []),
             (_RECORD, [{"rows": as_parameter(ended)}]),
         )
-        touched = {
-            (row.subscription_id, row.watch_id)
-            for _, _, row in kept
-            if row.beside and row.watch_id is not None
-        }
+        touched = {(due.subscription.id, lane) for due, _, _ in kept if (lane := ours[due.row]) is not None}
         await let_next_go(self._connection, touched, lanes=lanes, now=now)
         # Who has come to an end makes nothing due but those behind it.
-        self.woken.deliveries |= bool(touched) or any(not delivery.state.is_final for _, delivery, _ in kept)
-        return {delivery.id for _, delivery, _ in kept}
+        self.woken.deliveries |= bool(touched) or any(not after.state.is_final for _, _, after in kept)
+        return {after.id for _, _, after in kept}
 
     async def release_claims(self, *, now: datetime) -> int:
         # The lapsed lease stays, so that whoever takes it up next knows that an attempt has no outcome.
@@ -277,53 +255,36 @@ class Outcomes(Rows):
         made = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.seq)
         return [_attempt(row) for row in await self._connection.execute(made)]
 
-    async def _standing(self, asked: Select[Any], ids: Iterable[DeliveryId]) -> dict[str, _Standing]:
-        [(text,)] = await self._ask(asked, {"ids": as_parameter(list(ids))})
-        return {row.id: row for row in _read_standing(text)}
+
+def _row_of(claim: tuple[DueDelivery, bytes]) -> int:
+    return claim[0].row
 
 
-def _frozen(claims: Iterable[Claim]) -> dict[tuple[EventId, bytes], str]:
+def _frozen(contents: Iterable[tuple[EventId, bytes]]) -> dict[tuple[EventId, bytes], str]:
     """Return the ids of bodies, each one once, by event and content, from which they are made."""
     return {
         (event_id, body): blake2b(f"{event_id}\n".encode() + body, digest_size=16).hexdigest()
-        for event_id, body in {(each.event_id, each.body) for each in claims}
+        for event_id, body in set(contents)
     }
 
 
-def _numbered(rows: Sequence[_Standing]) -> tuple[dict[str, int], dict[str, int]]:
+def _numbered(
+    won: Sequence[DueDelivery], last: Mapping[str, int]
+) -> tuple[dict[DeliveryId, int], dict[str, int]]:
     """Return each delivery's sequence, its subscription's next at a first attempt, and how far subscriptions came."""
-    sequences = {row.id: row.sequence for row in rows if row.sequence is not None}
-    last: dict[str, int] = {}
-    for row in sorted((row for row in rows if row.sequence is None), key=_seq):
-        last.setdefault(row.subscription_id, row.beside)
-        sequences[row.id] = last[row.subscription_id] = last[row.subscription_id] + 1
-    return sequences, last
+    sequences: dict[DeliveryId, int] = {}
+    raised: dict[str, int] = {}
+    for due in won:
+        number = due.sequence
+        if number is None:
+            of = due.subscription.id
+            number = raised[of] = raised.get(of, last[of]) + 1
+        sequences[due.delivery.id] = number
+    return sequences, raised
 
 
-def _seq(row: _Standing) -> int:
-    return row.seq
-
-
-def _is_ours(row: _Standing, token: str | None, now: int) -> bool:
-    """Whether the claim still holds; who made none may write only where no claim is alive."""
-    if DeliveryState(row.state).is_final:
-        return False
-    if token is None:
-        return row.lease_until is None or row.lease_until <= now
-    return row.token == token
-
-
-def _outcome(delivery: Delivery, row: _Standing) -> tuple[Any, ...]:
-    # Held while its attempt was under way: a retry stays held, an end is an end.
-    stays_held = row.state == DeliveryState.HELD and not delivery.state.is_final
-    return (
-        row.seq,
-        row.state if stays_held else delivery.state.value,
-        row.reason if stays_held else delivery.reason.value,
-        delivery.attempts,
-        None if stays_held else _ms(delivery.due_at),
-        _ms(delivery.finished_at),
-    )
+def _outcome(row: int, after: Delivery) -> tuple[Any, ...]:
+    return row, after.state, after.reason, after.attempts, _ms(after.due_at), _ms(after.finished_at)
 
 
 def _ms(at: datetime | None) -> int | None:

@@ -74,7 +74,7 @@ class _DueRow(msgspec.Struct, array_like=True, gc=False):
     subscription_id: str
     event_id: str
     watch_id: int | None
-    reason: str
+    reason: Reason
     attempts: int
     sequence: int | None
     body_id: str | None
@@ -245,9 +245,6 @@ class Owing(Rows):
             for row in rows
         ]
 
-    async def _of(self, statement: Select[Any], ids: Collection[str]) -> list[tuple[Any, ...]]:
-        return await self._ask(statement, {"ids": as_parameter(list(ids))})
-
     async def next_delivery_at(self, *, busy: Collection[SubscriptionId] = ()) -> datetime | None:
         if busy:
             return min((at for of, at in await self._heads() if of not in busy), default=None)
@@ -281,10 +278,11 @@ def _due(
     behind: tuple[EventId, ...],
 ) -> DueDelivery:
     return DueDelivery(
+        row=row.seq,
         delivery=Delivery(
             id=DeliveryId(row.id),
             state=DeliveryState.PENDING,
-            reason=Reason(row.reason),
+            reason=row.reason,
             attempts=row.attempts,
             due_at=from_ms(row.due_at),
             created_at=from_ms(row.created_at),

@@ -5,7 +5,6 @@ from given import (
     LANES,
     attempted,
     begun,
-    claim_of,
     claimed,
     due,
     due_events,
@@ -96,7 +95,7 @@ async def test_only_one_wins_a_claim(storage, clock, watch, hook, at):
     [found] = await due(storage, at())
     assert await claimed(storage, found, until=at(30), token="mine")
     assert await claimed(storage, found, until=at(30), token="theirs") == {}
-    again = structs.replace(found, delivery=begun(found))
+    again = structs.replace(found, delivery=begun(found), sequence=1)
     assert await claimed(storage, again, until=at(60), token="theirs") == {}
     await clock.advance(30)
     assert await claimed(storage, again, until=at(60), token="theirs") == {found.delivery.id: 1}
@@ -121,10 +120,10 @@ async def test_who_claimed_nothing_may_not_end_another_ones_claim(storage, watch
     ended = advance(begun(found), outcome(Verdict.REFUSED), now=at(1), schedule=(), roll=0.5)
     await claimed(storage, found, until=at(30))
     async with storage.writing() as tx:
-        await tx.record_attempts([(None, ended, None)], now=at(1), lanes=LANES)
+        await tx.record_attempts([(found, None, ended, None)], now=at(1), lanes=LANES)
     assert await states(storage) == {"a": "pending"}
     async with storage.writing() as tx:
-        await tx.record_attempts([(None, ended, None)], now=at(31), lanes=LANES)
+        await tx.record_attempts([(found, None, ended, None)], now=at(31), lanes=LANES)
     assert await states(storage) == {"a": "failed"}
 
 
@@ -132,8 +131,7 @@ async def test_sequences_are_given_at_the_first_attempt_and_kept(storage, hook, 
     for name in "abc":
         await told(storage, hook, await watched(storage, name), name)
     found = await due(storage, at())
-    async with storage.writing() as tx:
-        won = await tx.claim([claim_of(each, until=at(30)) for each in found[:2]])
+    won = await claimed(storage, *found[:2], until=at(30))
     assert sorted(won.values()) == [1, 2]
     await recorded(storage, found[0], Verdict.RETRY, now=at(1))
     third, again = await due(storage, at(31), limit=1), await due(storage, at(31))
@@ -183,8 +181,7 @@ async def test_sequences_of_many_subscriptions_are_given_in_one_claim(storage, a
         listener = await subscribed(storage, name)
         await told(storage, listener, None, f"{name}1", f"{name}2")
     found = await due(storage, at())
-    async with storage.writing() as tx:
-        won = await tx.claim([claim_of(each, until=at(30)) for each in reversed(found)])
+    won = await claimed(storage, *reversed(found), until=at(30))
     assert {each.logged.event.id: won[each.delivery.id] for each in found} == {
         "evt_a1": 1, "evt_a2": 2, "evt_b1": 1, "evt_b2": 2
     }  # fmt: skip
@@ -261,12 +258,12 @@ async def test_one_record_lets_go_in_many_lanes(storage, hook, at):
     for order in ("x", "y", "z"):
         await told(storage, hook, await watched(storage, order), f"{order}1", f"{order}2")
     heads = await due(storage, at())
+    await claimed(storage, *heads, until=at(30))
+    accepted = outcome(Verdict.ACCEPTED)
+    done = [
+        (each, None, advance(begun(each), accepted, now=at(1), schedule=(), roll=0.5), "t") for each in heads
+    ]
     async with storage.writing() as tx:
-        await tx.claim([claim_of(each, until=at(30)) for each in heads])
-        done = [
-            (None, advance(begun(each), outcome(Verdict.ACCEPTED), now=at(1), schedule=(), roll=0.5), "t")
-            for each in heads
-        ]
         await tx.record_attempts(done, now=at(1), lanes=LANES)
     assert sorted(await due_events(storage, at(1))) == ["x2", "y2", "z2"]
 
