@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter, validators
 
+from notifier.cli.backtesting import bars, show_backtest
 from notifier.cli.options import REMOTE, Flag, Misuse, Remote
 from notifier.cli.plotting import check_plot
 from notifier.cli.screen import note, safe, say, show_json, show_members, show_table
@@ -24,20 +25,6 @@ _INCIDENTS = (
     "opened_at",
     "acknowledged_by",
 )
-_PAGES = (
-    "opened_at",
-    "severity",
-    "tier",
-    "cause_text",
-    "failed",
-    "orders",
-    "rate",
-    "delay_s",
-    "resolved_at",
-    "backed_by",
-)
-_BARS = " ▁▂▃▄▅▆▇█"
-_WIDTH = 60
 _BACKTEST_S = 600.0
 
 
@@ -95,20 +82,21 @@ async def show(name_or_id: str, /, *, options: Remote = REMOTE) -> None:
     series = document.pop("series", [])
     show_members(document)
     if series:
-        say(f"{'rate':>8}  {_bars([point['rate'] for point in series])}  of the last hour, 3 minutes each")
+        say(f"{'rate':>8}  {bars([point['rate'] for point in series])}  of the last hour, 3 minutes each")
 
 
 @alerts.command
 async def backtest(
-    name_or_id: str,
+    name_or_id: str | None = None,
     /,
     *,
     days: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=35))] = 7,
     plot: Path | None = None,
     options: Remote = REMOTE,
 ) -> None:
-    """Judge the last days again and show whom the alert would have called, how late, and how often for nothing.
+    """Judge the last days again and show whom an alert would have called, how late, and how often for nothing.
 
+    :param name_or_id: An alert; every one, if none is named.
     :param days: Of stored outcomes, at most 35.
     :param plot: Write the rate of failure, what was normal, and the pages to this .png or .svg file.
     """
@@ -116,35 +104,23 @@ async def backtest(
 
     if plot is not None:
         check_plot(plot)
-
+    answers: dict[str, dict[str, Any]] = {}
     async with connected(options, answer_s=_BACKTEST_S) as client:
-        path = path_of("alerts", await _alert_id(client, name_or_id), "backtest")
-        answer = await client.post(path, {"days": days})
+        for alert_id, name in await _chosen(client, name_or_id):
+            answers[name] = await client.post(path_of("alerts", alert_id, "backtest"), {"days": days})
     if plot is not None:
         from notifier.simulation.plot import draw_course
 
-        draw_course(answer, plot)
-    show_json(answer) if options.json else _show_backtest(answer, days)
-
-
-def _show_backtest(answer: dict[str, Any], days: float) -> None:
-    pages = answer["pages"]
-    if pages:
-        show_table(_PAGES, pages)
-        say("")
-    since, until = safe(answer["since"]), safe(answer["until"])
-    rates, highest = _course(answer)
-    say(f"{'rate':>{len(since)}}  {_bars(rates)}  up to {highest:.0%}")
-    say(f"{since}  {_when(answer)}  {until}")
-    delay = answer["median_delay_s"]
-    late = "" if delay is None else f", half of them within {delay / 60:.0f} min of the first bad minute"
-    count = f"{len(pages)} page{'' if len(pages) == 1 else 's'}"
-    say(f"{count} in {days:g} days ({answer['pages_per_month']:g} a month){late}.")
-    say(_how_false(answer))
-    if not answer["is_complete"]:
-        note(f"[dim]Judged from {safe(answer['since'])} on: there are too many orders for more at once.[/]")
-    if answer["told_without_a_page"]:
-        say(f"{answer['told_without_a_page']} more incidents would have called nobody.")
+        if len(answers) != 1:
+            raise Misuse(f"--plot draws one alert; name one of {', '.join(answers) or 'none'}")
+        draw_course(next(iter(answers.values())), plot)
+    if options.json:
+        show_json({"items": [*answers.values()]} if name_or_id is None else answers.popitem()[1])
+        return
+    for name, answer in answers.items():
+        if name_or_id is None:
+            say(f"[bold]{safe(name)}[/]")
+        show_backtest(answer, days)
 
 
 @alerts.command
@@ -222,30 +198,11 @@ async def silence(
         )
 
 
-def _how_false(answer: dict[str, Any]) -> str:
-    doubtful, estimate = answer["doubtful_pages"], answer["estimated_false_pages_per_month"]
-    return (
-        f"{doubtful or 'None'} of them may be false, which is {estimate['mean']:g} a month"
-        f" (95 %: {estimate['low']:g} to {estimate['high']:g}); built for at most"
-        f" {answer['false_pages_per_month']:g}."
-    )
-
-
-def _course(answer: dict[str, Any]) -> tuple[list[float], float]:
-    """Return the rates of the span, the highest of each part, against the highest of all; and that."""
-    parts = [0.0] * _WIDTH
-    for point in answer["course"]:
-        at = _column(answer, point["at"])
-        parts[at] = max(parts[at], point["rate"])
-    highest = max(parts)
-    return [part / highest if highest else 0.0 for part in parts], highest
-
-
-def _column(answer: dict[str, Any], at: str) -> int:
-    from datetime import datetime
-
-    since, until, moment = (datetime.fromisoformat(each) for each in (answer["since"], answer["until"], at))
-    return min(max(int((moment - since) / (until - since) * _WIDTH), 0), _WIDTH - 1)
+async def _chosen(client: Any, name_or_id: str | None) -> list[tuple[str, str]]:
+    """Return id and name of the alert, or of every one."""
+    if name_or_id is not None:
+        return [(await _alert_id(client, name_or_id), name_or_id)]
+    return [(rule["id"], rule["name"]) for rule in (await client.page("/v1/alerts", 0))["items"]]
 
 
 async def _alert_id(client: Any, name_or_id: str) -> str:
@@ -257,16 +214,3 @@ async def _alert_id(client: Any, name_or_id: str) -> str:
             return str(rule["id"])
     names = ", ".join(rule["name"] for rule in rules) or "none"
     raise Misuse(f"there is no alert {name_or_id!r}; there are: {names}")
-
-
-def _when(answer: dict[str, Any]) -> str:
-    """Return a line of the span, higher where more pages fell."""
-    counts = [0] * _WIDTH
-    for page in answer["pages"]:
-        counts[_column(answer, page["opened_at"])] += 1
-    return _bars([count / 4 for count in counts], empty="·")
-
-
-def _bars(shares: list[float], *, empty: str = _BARS[0]) -> str:
-    last = len(_BARS) - 1
-    return "".join(_BARS[min(max(1, round(share * last)), last)] if share > 0 else empty for share in shares)

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 db = App(name="db", help="The database, while no daemon runs on it.")
 
-_STEP = 1000
-_ANSWERS_KEPT = timedelta(days=7)
-
 
 @db.command
 async def migrate(*, options: Common = COMMON) -> None:
@@ -100,12 +97,13 @@ async def prune(*, options: Common = COMMON) -> None:
     """Delete history older than storage.retention_days, as the daemon does every hour; nothing owed goes."""
     from notifier.clock import SystemClock
     from notifier.storage.engine import open_storage
+    from notifier.workers.janitor import forget_some
 
     config, path = configured(options)
     if not await asyncio.to_thread(path.exists):
         raise Failed(f"there is no database at {path}; `notifier run` makes one")
     clock = SystemClock()
-    before = clock.now() - timedelta(days=config.storage.retention_days)
+    retention = timedelta(days=config.storage.retention_days)
     storage = await open_storage(
         path,
         clock=clock,
@@ -117,8 +115,7 @@ async def prune(*, options: Common = COMMON) -> None:
     try:
         while gone:
             async with storage.writing() as tx:
-                now = clock.now()
-                gone = await tx.prune(before=before, answers_before=now - _ANSWERS_KEPT, now=now, limit=_STEP)
+                gone = await forget_some(tx, now=clock.now(), retention=retention)
             total += gone
     finally:
         await storage.close()

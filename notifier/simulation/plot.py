@@ -69,7 +69,7 @@ def draw_course(backtest: Json, file: Path) -> None:
             axes.plot(times, [point[member] * 100 for point in points], style, linewidth=1.2, label=label)
         for number, page in enumerate(backtest["pages"]):
             label = "" if number else "page"
-            axes.axvline(days(page["opened_at"]), color="tab:red", alpha=0.6, label=label)
+            axes.axvline(days(page["called_at"]), color="tab:red", alpha=0.6, label=label)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)

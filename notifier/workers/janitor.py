@@ -1,7 +1,7 @@
 """Housekeeping: ends what has expired, forgets what has had its time, and keeps the gauges true."""
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import inf
 
 from notifier.clock import Clock
@@ -10,7 +10,7 @@ from notifier.domain.instant import EPOCH
 from notifier.domain.order import WatchState
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
-from notifier.storage.contract import Storage
+from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import Sign
 from notifier.workers.news import tell_missed
 from notifier.workers.recording import Telling
@@ -97,15 +97,10 @@ class Janitor:
     async def prune(self) -> None:
         """Forget old history in small steps, so that no transaction is long."""
         now = self._clock.now()
-        total = gone = _STEP
-        total = 0
+        total, gone = 0, _STEP
         while gone:
             async with self._storage.writing() as tx:
-                gone = await tx.prune(
-                    before=now - self._retention, answers_before=now - _ANSWERS_KEPT, now=now, limit=_STEP
-                )
-                gone += await tx.prune_outcomes(before=now - _OUTCOMES_KEPT, limit=_STEP)
-                gone += await tx.prune_incidents(before=now - self._retention, limit=_STEP)
+                gone = await forget_some(tx, now=now, retention=self._retention)
             total += gone
         if total:
             log.info("history.pruned", rows=total)
@@ -126,3 +121,11 @@ class Janitor:
             self._metrics.watches.labels(state).set(counts.get(f"watches.{state}", 0))
         owed = (DeliveryState.PENDING, DeliveryState.HELD)
         self._metrics.deliveries_owed.set(sum(counts.get(f"deliveries.{state}", 0) for state in owed))
+
+
+async def forget_some(tx: Transaction, *, now: datetime, retention: timedelta) -> int:
+    """Delete a step of what has had its time, nothing that is owed; return how many rows went."""
+    before = now - retention
+    gone = await tx.prune(before=before, answers_before=now - _ANSWERS_KEPT, now=now, limit=_STEP)
+    gone += await tx.prune_outcomes(before=now - _OUTCOMES_KEPT, limit=_STEP)
+    return gone + await tx.prune_incidents(before=before, limit=_STEP)

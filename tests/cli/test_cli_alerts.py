@@ -1,5 +1,6 @@
 import pytest
 
+from notifier.domain.alert.alert import AlertId
 from notifier.domain.alert.rule import Plain
 from support.traffic import Traffic, an_alert
 
@@ -69,6 +70,16 @@ async def test_a_backtest_says_whom_it_would_have_called_and_how_late(cli, spike
     assert line.split()[1].endswith("▂")
     document = (await cli("alerts", "backtest", "alr_1", "--days", "0.5", "--json")).json
     assert [each["backed_by"] for each in document["pages"]] == ["evidence"]
+
+
+async def test_without_a_name_every_alert_is_tried_on_the_past(cli, spike, services, tmp_path):
+    async with services.storage.writing() as tx:
+        await tx.save_alert(an_alert(id=AlertId("alr_2"), name="second"))
+    ran = await cli("alerts", "backtest", "--days", "0.1")
+    assert (ran.status, [each for each in ("failures", "second") if each not in ran.out]) == (0, [])
+    assert len((await cli("alerts", "backtest", "--days", "0.1", "--json")).json["items"]) == 2
+    ran = await cli("alerts", "backtest", "--days", "0.1", "--plot", str(tmp_path / "both.svg"))
+    assert (ran.status, "name one of failures, second" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(
