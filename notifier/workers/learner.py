@@ -3,7 +3,7 @@
 import asyncio
 
 from notifier.clock import Clock
-from notifier.domain.cadence.learning import Document, merged
+from notifier.domain.cadence.memory import Document, Evidence, added, summed
 from notifier.errors import StorageError
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
@@ -26,7 +26,7 @@ class Learner:
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
-        self._unsaved: Document = merged()
+        self._unsaved: Evidence = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read, then write until stopped, and once more."""
@@ -46,16 +46,17 @@ class Learner:
 
         Raises: StorageError; nothing is lost then but by a crash.
         """
-        fresh = self._hazards.drain()
-        # What is merged costs as much as a few hundred looks, so it is not done for nothing.
-        self._unsaved = merged(self._unsaved, fresh) if self._unsaved["situations"] else fresh
-        async with self._storage.reading() as tx:
-            known: Document | None = await tx.learned(_NAME)
-        if self._unsaved["situations"]:
+        self._unsaved = summed(self._unsaved, self._hazards.drain())
+        known: Document | None
+        if self._unsaved:
             async with self._storage.writing() as tx:
-                total = merged(await tx.learned(_NAME) or {}, self._unsaved)
-                await tx.keep_learned(_NAME, total, now=self._clock.now())
-            self._unsaved, known = merged(), total
+                # By a thread, since thousands of situations at once take half a second; the loop goes on meanwhile.
+                known = await asyncio.to_thread(added, await tx.learned(_NAME) or {}, self._unsaved)
+                await tx.keep_learned(_NAME, known, now=self._clock.now())
+            self._unsaved = {}
+        else:
+            async with self._storage.reading() as tx:
+                known = await tx.learned(_NAME)
         if known is not None:
             self._hazards.rebase(known)
             self._metrics.cadence_events.set(self._hazards.events)

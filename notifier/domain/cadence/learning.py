@@ -4,27 +4,30 @@ Three things make it work. A change is spread over the interval in which it must
 look that saw it. Exposure is credited at every look. What little is known is drawn to the parent in pseudo-events.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from notifier.domain.cadence.ages import BINS
 from notifier.domain.cadence.law import Law
+from notifier.domain.cadence.memory import (
+    MOST_EVENTS,
+    Document,
+    Evidence,
+    Path,
+    Row,
+    rows_of,
+    tally_of,
+    written,
+)
 from notifier.domain.cadence.prior import prior_of
 from notifier.domain.cadence.situation import Part, Situation
 from notifier.domain.cadence.tally import Tally, span_of
 
-SCHEMA = 1
 _LEVELS = (3, 4, 5)
 """How many members of a situation are learned by: source, kind and word; the method; the account."""
 _PSEUDO_EVENTS = 0.3
 _PSEUDO_EVENTS_TO_PRIOR = 0.05
-_MOST_EVENTS = 3000.0
 _SLACK = 1.1
 _MOST_NODES = 2000
 _SHORTEST_S = 1e-3
-
-Document = Mapping[str, Any]
-_Path = tuple[str, ...]
 
 
 class _Node:
@@ -48,10 +51,11 @@ class _Node:
 class Hazards:
     """The learned laws of all situations. Not for several threads."""
 
-    def __init__(self, *, most_events: float = _MOST_EVENTS) -> None:
+    def __init__(self, *, most_events: float = MOST_EVENTS) -> None:
         self._most_events = most_events
-        self._nodes: dict[_Path, _Node] = {}
+        self._nodes: dict[Path, _Node] = {}
         self._chains: dict[Situation, tuple[_Node, ...]] = {}
+        self._rows: dict[Path, Row] = {}
 
     def law(self, situation: Situation) -> Law:
         """Return the law of a situation, made anew when what it rests on has grown by some percent."""
@@ -92,22 +96,32 @@ class Hazards:
 
     def document(self) -> Document:
         """Return everything that is known, for storage: plain values that JSON can hold."""
-        return _document({path: node.base.plus(node.fresh) for path, node in self._nodes.items()})
+        return written({path: node.base.plus(node.fresh) for path, node in self._nodes.items()})
 
-    def drain(self) -> Document:
+    def drain(self) -> Evidence:
         """Return what was learned since the last call; it goes on counting here."""
-        fresh = {path: node for path, node in self._nodes.items() if node.seen > node.drained}
-        document = _document({path: node.fresh for path, node in fresh.items()})
-        for node in fresh.values():
-            node.base, node.fresh, node.drained = node.base.plus(node.fresh), Tally(), node.seen
-        return document
+        evidence = {}
+        for path, node in self._nodes.items():
+            if node.seen > node.drained:
+                evidence[path] = node.fresh
+                node.base, node.fresh, node.drained = node.base.plus(node.fresh), Tally(), node.seen
+        return evidence
 
     def rebase(self, document: Document) -> None:
-        """Take what is stored for what was known; what was learned since `drain` is kept."""
-        stored = _tallies(document)
-        for path in [*stored, *self._nodes]:
-            node = self._nodes.setdefault(path, _Node())
-            node.base, node.law = stored.get(path, Tally()), None
+        """Take what is stored for what was known; what was learned since `drain` is kept.
+
+        A row that is as it was the last time is passed by, with the laws of its like: nobody learned anything there.
+        """
+        stored = rows_of(document)
+        taken = {path: tally_of(row) for path, row in stored.items() if self._rows.get(path) != row}
+        taken |= {path: Tally() for path in self._nodes.keys() - stored.keys()}
+        for path, tally in taken.items():
+            self._nodes.setdefault(path, _Node()).base = tally
+        roots = {path[: _LEVELS[0]] for path in taken}
+        for path, node in self._nodes.items():
+            if path[: _LEVELS[0]] in roots:
+                node.law = None
+        self._rows = stored
 
     def _chain(self, situation: Situation) -> tuple[_Node, ...]:
         chain = self._chains.get(situation)
@@ -162,61 +176,6 @@ def stay(hazards: Hazards, parts: Sequence[Part], *, looked_s: float, now_s: flo
     """Learn that nothing changed between two looks."""
     for part in parts:
         hazards.credit(part.situation, looked_s - part.since_s, now_s - part.since_s, changed=False)
-
-
-def merged(*documents: Document, most_events: float = _MOST_EVENTS) -> Document:
-    """Return the sum of what several workers learned, forgetting what is past the cap."""
-    total: dict[_Path, Tally] = {}
-    for document in documents:
-        for path, tally in _tallies(document).items():
-            total[path] = total[path].plus(tally) if path in total else tally
-    return _document(
-        {
-            path: tally.times(most_events / tally.total) if tally.total > most_events else tally
-            for path, tally in total.items()
-        }
-    )
-
-
-def _document(tallies: Mapping[_Path, Tally]) -> Document:
-    """Only bins that hold something are written, from the first to the last of them."""
-    rows = []
-    for path, tally in tallies.items():
-        events = [round(each, 4) for each in tally.events]
-        exposure = [round(each, 3) for each in tally.exposure]
-        held = [number for number in range(BINS) if events[number] or exposure[number]]
-        if held:
-            span = slice(held[0], held[-1] + 1)
-            rows.append(
-                {
-                    "path": [str(word) for word in path],
-                    "first": held[0],
-                    "events": events[span],
-                    "exposure_s": exposure[span],
-                }
-            )
-    return {"schema": SCHEMA, "bins": BINS, "situations": rows}
-
-
-def _tallies(document: Document) -> dict[_Path, Tally]:
-    """Read a document; one of another schema, or that is broken, teaches nothing."""
-    if (document.get("schema"), document.get("bins")) != (SCHEMA, BINS):
-        return {}
-    try:
-        return {
-            tuple(row["path"]): Tally(
-                _placed(row["first"], row["events"]), _placed(row["first"], row["exposure_s"])
-            )
-            for row in document["situations"]
-        }
-    except (LookupError, TypeError, ValueError):
-        return {}
-
-
-def _placed(first: int, values: Sequence[float]) -> list[float]:
-    if first + len(values) > BINS or min(values) < 0:
-        raise ValueError("this was not written by us")
-    return [*[0.0] * first, *values, *[0.0] * (BINS - first - len(values))]
 
 
 def _shrunk(prior: Sequence[float], chain: Sequence[_Node]) -> Sequence[float]:

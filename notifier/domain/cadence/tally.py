@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from operator import add, mul
 
 from notifier.domain.cadence.ages import BINS, EDGES, WIDTHS, bin_of
 
@@ -19,25 +20,25 @@ def span_of(since_age_s: float, age_s: float) -> Span:
     return first, last, EDGES[first + 1] - since_age_s, age_s - EDGES[last]
 
 
+_NONE = array("d", (0.0,) * BINS)
+_NOT_CROSSED = array("d", (0.0,) * (BINS + 1))
+
+
 class Tally:
     """Events and seconds of exposure in each bin."""
 
     __slots__ = ("_crossed", "_partly", "events", "total")
 
     def __init__(self, events: Sequence[float] = (), exposure: Sequence[float] = ()) -> None:
-        self.events = array("d", events or (0.0,) * BINS)
+        self.events = array("d", events or _NONE)
         self.total = sum(events)
-        self._partly = array("d", exposure or (0.0,) * BINS)
-        self._crossed = array("d", (0.0,) * (BINS + 1))
+        self._partly = array("d", exposure or _NONE)
+        self._crossed = array("d", _NOT_CROSSED)
 
     @property
     def exposure(self) -> list[float]:
         """Seconds in each bin. Bins that were crossed whole are counted by where the crossings begin and end."""
-        crossed = accumulate(self._crossed)
-        return [
-            partly + max(n, 0.0) * width
-            for partly, n, width in zip(self._partly, crossed, WIDTHS, strict=False)
-        ]
+        return list(map(add, self._partly, map(mul, accumulate(self._crossed), WIDTHS)))
 
     def expose(self, span: Span) -> None:
         """Count the seconds of a span as survived."""
@@ -67,4 +68,4 @@ class Tally:
 
 
 def _sums(some: Sequence[float], others: Sequence[float]) -> list[float]:
-    return [a + b for a, b in zip(some, others, strict=True)]
+    return list(map(add, some, others))
