@@ -22,6 +22,7 @@ from notifier.config.load import load
 from notifier.metrics import Metrics
 from notifier.sandbox.receiver import Received
 from notifier.sandbox.serve import World
+from support.database import write_empty
 from support.schemas import faults
 
 KEY = "operator-key"
@@ -220,6 +221,8 @@ class Home:
     async def running(self) -> AsyncIterator[Shop]:
         """Run the daemon in this process for as long as the block lasts, then drain it."""
         config = load(self.write_config(), self.environ)
+        if not self.database.exists():
+            write_empty(self.database)
         async with AsyncExitStack() as stack:
             daemon = await stack.enter_async_context(
                 assembled(config, clock=SystemClock(), metrics=Metrics())

@@ -38,8 +38,8 @@ async def test_cancelled_transactions_leave_nothing_half_written(sqlite_storage,
             return await task
 
     done = []
-    for batch in range(40):
-        done += await asyncio.gather(*(write_or_be_cancelled(f"o{batch}-{n}") for n in range(5)))
+    for batch in range(70):
+        done += await asyncio.gather(*(write_or_be_cancelled(f"o{batch}-{n}") for n in range(3)))
     finished = [name for name in done if name]
     assert 0 < len(finished) < len(done), "the dice must cancel some and spare some"
     async with sqlite_storage.reading() as tx:

@@ -124,10 +124,13 @@ class House:
         writer, readers = self.storage._doors
         return [(writer, 1), (readers, _READERS)]
 
-    async def pass_time(self, seconds: float, step: float = 1.0) -> None:
+    async def pass_time(self, seconds: float, step: float = 1.0, *, settled: bool = False) -> None:
+        """Let time pass; if `settled`, transactions end before the next sleeper wakes, which takes much longer."""
+        settle_by = self.quiet if settled else None
         end = self.clock.now() + timedelta(seconds=seconds)
         while self.clock.now() < end:
-            await self.clock.advance(min(step, (end - self.clock.now()).total_seconds()), self.quiet)
+            await self.clock.advance(min(step, (end - self.clock.now()).total_seconds()), settle_by)
+            await self.quiet()
 
     async def watch(self, order_id: str, **wish: Any) -> Watch:
         registration = Registration(account="shop", order_id=parse_order_id(order_id), **wish)

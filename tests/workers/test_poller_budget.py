@@ -74,7 +74,7 @@ async def test_the_look_two_seconds_after_one_that_was_asked_for_does_not_wait_f
         await orders(house, 100)
         await house.ask("OWN")
         asked = len(house.source.asked)
-        await house.pass_time(6, step=0.25)
+        await house.pass_time(6, step=0.25, settled=True)
         assert house.source.asked[asked:].count("OWN") == 2
         await house.pass_time(300, step=1)
     async with house.storage.reading() as tx:
