@@ -5,9 +5,10 @@ from datetime import timedelta
 from notifier.domain.budget import Fit
 from notifier.domain.cadence.plan import Why
 from notifier.domain.cadence.situation import Kind, Part, Situation
+from notifier.domain.instant import to_ms
 from notifier.domain.order import Phase, Source, parse_order_id
 from notifier.domain.polling import PollingPolicy
-from notifier.storage.records import Look
+from notifier.storage.looking import Look
 from notifier.workers.cadence import Cadence
 from support.clock import FakeClock
 from support.fakes import READER
@@ -22,6 +23,7 @@ def aged(clock, age_s, word="PENDING_VBV"):
 
 def a_look(clock, *, reader, last_polled_at=None, parts=None):
     """Build an open order of `shop` that is due now."""
+    now_ms = to_ms(clock.now())
     return Look(
         id=1,
         watch_id=1,
@@ -32,15 +34,17 @@ def a_look(clock, *, reader, last_polled_at=None, parts=None):
         phase=Phase.OPEN,
         digest=None,
         reader=reader,
-        registered_at=clock.now(),
-        last_polled_at=last_polled_at,
-        last_changed_at=clock.now(),
-        next_poll_at=clock.now(),
+        registered_ms=now_ms,
+        last_polled_ms=None if last_polled_at is None else to_ms(last_polled_at),
+        last_changed_ms=now_ms,
+        next_poll_ms=now_ms,
         failures=0,
-        deadline_at=None,
-        asked_at=None,
-        doubted_at=None,
+        deadline_ms=None,
+        asked_ms=None,
+        doubted_ms=None,
+        mandate_id=None,
         parts=parts,
+        attended_until_ms=None,
     )
 
 
