@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,11 +12,13 @@ from notifier.config.accounts import Account
 from notifier.storage.contract import Storage
 from notifier.storage.engine import open_storage
 from notifier.storage.records import Lanes
+from notifier.storage.telling import delivery_ids
 from notifier.workers.recording import Telling
 
 CONCURRENCY = 64
 WARM_S, MEASURED_S = 2.0, 8.0
 Figures = dict[str, float]
+new_delivery_id = delivery_ids()
 
 
 async def rate(done: Callable[[], int], loops: list[Callable[[], Awaitable[None]]]) -> Figures:
@@ -62,9 +63,7 @@ def account_at(port: int) -> Account:
 
 
 def plain_telling() -> Telling:
-    return Telling(
-        expires_after_s=285_120, lanes=Lanes(), new_id=lambda: uuid.uuid4().hex, livemode=lambda _: False
-    )
+    return Telling(expires_after_s=285_120, lanes=Lanes(), new_id=new_delivery_id, livemode=lambda _: False)
 
 
 @asynccontextmanager

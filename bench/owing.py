@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from bench.ground import CONCURRENCY, WARM_S, Figures, plain_telling
+from bench.ground import CONCURRENCY, WARM_S, Figures, new_delivery_id, plain_telling
 from notifier.app.crew import delivery_limits
 from notifier.channels.catalogue import channels
 from notifier.channels.contract import Channel, Parcel
@@ -146,7 +145,7 @@ async def tell_of(tx: Transaction, order: Order, *, now: datetime) -> EventId:
         now=now,
         expires_after_s=285_120,
         lanes=Lanes(),
-        new_id=lambda: uuid.uuid4().hex,
+        new_id=new_delivery_id,
     )
     return event.id
 

@@ -9,7 +9,7 @@ from notifier.app.polling import Polling
 from notifier.channels.contract import Channel
 from notifier.config.model import Config
 from notifier.storage.records import Lanes
-from notifier.storage.telling import new_delivery_id
+from notifier.storage.telling import delivery_ids
 from notifier.workers.alerter import Alerter
 from notifier.workers.auditor import Auditor
 from notifier.workers.contract import Worker
@@ -68,7 +68,7 @@ def telling_of(config: Config, accounts: Mapping[str, bool]) -> Telling:
     return Telling(
         expires_after_s=config.delivery.expires_after_s,
         lanes=Lanes(config.delivery.order_hold_attempts, config.delivery.order_hold_s),
-        new_id=new_delivery_id,
+        new_id=delivery_ids(),
         livemode=lambda account: accounts.get(account, True),
     )
 

@@ -137,7 +137,7 @@ def _way(url: URL, line: _Line) -> _Way:
 
 def _written(headers: Mapping[str, str], length: int) -> bytes:
     """Return the rest of a head. Raises ValueError for a header that would break it."""
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    lines = "\r\n".join([*map(": ".join, headers.items()), ""])
     if not lines.count("\r") == lines.count("\n") == len(headers) or "\0" in lines:
         raise ValueError("a header would break the request")
     return f"{lines}Content-Length: {length}\r\n\r\n".encode("latin-1")

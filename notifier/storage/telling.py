@@ -1,9 +1,10 @@
 """Telling: events go into the log and are owed to whoever wants them, in the caller's own transaction (6.9)."""
 
-import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from itertools import count
+from secrets import token_hex
 
 from notifier.domain.alert.telling import lane_of, may_collapse
 from notifier.domain.delivery import Delivery, DeliveryId, owed
@@ -17,9 +18,10 @@ from notifier.storage.contract import Transaction
 from notifier.storage.records import Lanes, NewDelivery, Watch
 
 
-def new_delivery_id() -> str:
-    """Return a fresh delivery id."""
-    return f"dlv_{uuid.uuid4().hex}"
+def delivery_ids() -> Callable[[], str]:
+    """Return a maker of fresh delivery ids: those of one run follow each other, so that indexes grow at one place."""
+    run, numbers = token_hex(8), count()
+    return lambda: f"dlv_{run}{next(numbers):016x}"
 
 
 async def tell(
@@ -31,7 +33,7 @@ async def tell(
     now: datetime,
     expires_after_s: float,
     lanes: Lanes,
-    new_id: Callable[[], str] = new_delivery_id,
+    new_id: Callable[[], str],
     never_to: SubscriptionId | None = None,
     only_to: Collection[str] = (),
 ) -> int:
@@ -100,7 +102,7 @@ async def tell_only(
     now: datetime,
     expires_after_s: float,
     lanes: Lanes,
-    new_id: Callable[[], str] = new_delivery_id,
+    new_id: Callable[[], str],
 ) -> DeliveryId:
     """Append an event of no order to the log and owe it to one subscription, past its patterns and all others."""
     (sequence,) = await tx.next_sequences(event.account, 1)

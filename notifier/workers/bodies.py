@@ -15,28 +15,43 @@ _DEFAULT = "default"
 log = get_logger(__name__)
 
 
-def bodies_of(
-    due: Sequence[DueDelivery], channels: Mapping[str, Channel], metrics: Metrics
-) -> tuple[list[tuple[DueDelivery, bytes]], list[DueDelivery]]:
-    """Return each with its body, the frozen one or one rendered now, and those for which no template would do.
+class Bodies:
+    """Renders what is sent. Whoever is told one event alike gets the same bytes, so these are rendered once."""
 
-    Whoever is told one event alike gets the same bytes, so these are rendered once.
-    """
-    rendered: dict[Hashable, bytes | None] = {}
-    found, broken = [], []
-    for each in due:
-        body = each.body
-        if body is None:
-            listener = each.subscription
-            alike = (each.logged.event.id, listener.channel, listener.template, each.skipped)
-            if alike not in rendered:
-                rendered[alike] = _render(each, channels[listener.channel], metrics)
-            body = rendered[alike]
-        if body is None:
-            broken.append(each)
-        else:
-            found.append((each, body))
-    return found, broken
+    def __init__(self, channels: Mapping[str, Channel], metrics: Metrics) -> None:
+        self._channels = channels
+        self._metrics = metrics
+        self._rendered: dict[Hashable, bytes | None] = {}
+
+    def of(self, due: Sequence[DueDelivery]) -> tuple[list[tuple[DueDelivery, bytes]], list[DueDelivery]]:
+        """Return each with its body, the frozen one or one rendered now, and those for which no template would do."""
+        found, broken = [], []
+        before, self._rendered = self._rendered, {}
+        for each in due:
+            body = each.body if each.body is not None else self._rendered_for(each, before)
+            if body is None:
+                broken.append(each)
+            else:
+                found.append((each, body))
+        return found, broken
+
+    def _rendered_for(self, due: DueDelivery, before: Mapping[Hashable, bytes | None]) -> bytes | None:
+        """Return what is made now, or was for the last claim: claims cut through the listeners of an event."""
+        listener = due.subscription
+        alike = (due.logged.event.id, listener.channel, listener.template, due.skipped)
+        if alike not in self._rendered:
+            body = before.get(alike)
+            self._rendered[alike] = self._render(due) if body is None else body
+        return self._rendered[alike]
+
+    def _render(self, due: DueDelivery) -> bytes | None:
+        document, subscription = document_of(due), due.subscription
+        for template in dict.fromkeys((subscription.template, None, _DEFAULT, SHIPPED)):
+            try:
+                return self._channels[subscription.channel].render(document, template)
+            except TemplateError as error:
+                note_failure(due, template, error, self._metrics)
+        return None
 
 
 def document_of(due: DueDelivery) -> Document:
@@ -54,13 +69,3 @@ def note_failure(due: DueDelivery, template: str | None, error: TemplateError, m
     """Tell the operators of a template that failed when a message was made."""
     log.error("template.failed", subscription=due.subscription.id, template=template, error=str(error))
     metrics.loop_errors_total.labels("render").inc()
-
-
-def _render(due: DueDelivery, channel: Channel, metrics: Metrics) -> bytes | None:
-    document, subscription = document_of(due), due.subscription
-    for template in dict.fromkeys((subscription.template, None, _DEFAULT, SHIPPED)):
-        try:
-            return channel.render(document, template)
-        except TemplateError as error:
-            note_failure(due, template, error, metrics)
-    return None

@@ -35,7 +35,7 @@ from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
 from notifier.storage.records import AttemptRecord, DueDelivery
 from notifier.workers.attempts import Attempts, Made, schedule_of
-from notifier.workers.bodies import bodies_of
+from notifier.workers.bodies import Bodies
 from notifier.workers.committer import GroupCommit
 from notifier.workers.conversations import handles_of, keep_handles
 from notifier.workers.folding import Folder
@@ -78,6 +78,7 @@ class Deliverer:
         self._receivers = Receivers(telling=telling, disable_after_s=limits.disable_after_s)
         self._clock = clock
         self._metrics = metrics
+        self._bodies = Bodies(channels, metrics)
         self._attempts = Attempts(channels, limits, clock=clock, metrics=metrics)
         self._folder = Folder(channels, limits, clock=clock, metrics=metrics)
         self._lines = Lines(limits, clock, folding=self._folder.names)
@@ -173,7 +174,7 @@ class Deliverer:
             ready = self._handed.ready(fitting)
             ready += await self._following(tx, ready, now)
             admitted = await self._receivers.admit(tx, ready, now=now, until=lease_until)
-            wanted, broken = bodies_of(admitted, self._channels, self._metrics)
+            wanted, broken = self._bodies.of(admitted)
             if broken:
                 put_off = [(each, None, self._put_off(each, now), None) for each in broken]
                 await tx.record_attempts(put_off, now=now, lanes=lanes)

@@ -87,11 +87,16 @@ class Line:
     outstanding: int = 0
     is_offered: bool = False
     folds: bool = False
+    length: int = 0
+    """How much is claimed ahead: little for a dead target, or a few of them fill what all may claim."""
 
-    @property
-    def length(self) -> int:
-        """How much is claimed ahead: little for a dead target, or a few of them fill what all may claim."""
-        return self.longest if self.folds else min(self.longest, self.width * _AHEAD_OF_EACH)
+    def __post_init__(self) -> None:
+        self.widen(self.width)
+
+    def widen(self, width: int) -> None:
+        """Allow so many attempts at once."""
+        self.width = width
+        self.length = self.longest if self.folds else min(self.longest, width * _AHEAD_OF_EACH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,7 @@ class Lines:
     ) -> None:
         self._limits = limits
         self._senders, self._line_length = limits.senders, limits.line_length
+        self._claimed_ahead = limits.claimed_ahead
         self._folding = folding
         self._clock = clock
         self._longest = timedelta(seconds=limits.longest_attempt_s)
@@ -197,7 +203,8 @@ class Lines:
         if was_accepted is not None:
             width = min(line.width * 2, self._senders) if was_accepted else 1
             if width != line.width:
-                line.width = self._widths[key] = width
+                line.widen(width)
+                self._widths[key] = width
         self._offer(line)
         return was_busy and not self._is_busy(line)
 
@@ -237,11 +244,11 @@ class Lines:
     @property
     def is_full(self) -> bool:
         # A claim comes early, while senders still have plenty: what hangs must not make them wait for it.
-        return self._left * 4 < self._limits.claimed_ahead
+        return self._left * 4 < self._claimed_ahead
 
     @property
     def _left(self) -> int:
-        return self._limits.claimed_ahead - self.outstanding
+        return self._claimed_ahead - self.outstanding
 
     def room(self) -> int:
         """Return how many may be claimed: what lines that are not busy have room for, or one empty line's worth."""
@@ -259,10 +266,11 @@ class Lines:
         taken = []
         for each in due:
             key = each.subscription.id
-            left = room.get(key, self._room_of(each.subscription))
-            if left > 0:
+            if key not in room:
+                room[key] = self._room_of(each.subscription)
+            if room[key] > 0:
                 taken.append(each)
-            room[key] = left - 1
+            room[key] -= 1
         return taken
 
     def _pace(self, due: DueDelivery) -> Pace | None:

@@ -11,7 +11,7 @@ from notifier.domain.alert.outcome import Family, Outcome
 from notifier.domain.money import Money
 from notifier.domain.order import OrderKey
 from notifier.storage.records import Lanes
-from notifier.storage.telling import new_delivery_id
+from notifier.storage.telling import delivery_ids
 from notifier.workers.alerter import Alerter
 from notifier.workers.recording import Telling
 from support.clock import START
@@ -53,7 +53,7 @@ class Traffic:
     @property
     def telling(self) -> Telling:
         return Telling(
-            expires_after_s=285_120, lanes=Lanes(), new_id=new_delivery_id, livemode=lambda _: False
+            expires_after_s=285_120, lanes=Lanes(), new_id=delivery_ids(), livemode=lambda _: False
         )
 
     async def flow(self, minutes: int = 1) -> None:

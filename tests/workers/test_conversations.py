@@ -17,7 +17,7 @@ from notifier.domain.event import Event, EventId
 from notifier.domain.snapshot import Subject
 from notifier.domain.subscription import Mode, Subscription, SubscriptionId
 from notifier.storage.records import Lanes, SubscriptionSecrets
-from notifier.storage.telling import tell
+from notifier.storage.telling import delivery_ids, tell
 from notifier.templating import Templates
 from notifier.workers.deliverer import Deliverer
 from notifier.workers.lines import DeliveryLimits
@@ -43,7 +43,16 @@ async def _tell(house, why, *, incident="inc_0000000000000001", **members):
             observed_at=now,
             incident=report,
         )
-        await tell(tx, [event], watch=None, snapshot=None, now=now, expires_after_s=99_999, lanes=Lanes())
+        await tell(
+            tx,
+            [event],
+            watch=None,
+            snapshot=None,
+            now=now,
+            expires_after_s=99_999,
+            lanes=Lanes(),
+            new_id=delivery_ids(),
+        )
     return event.id
 
 

@@ -6,7 +6,7 @@ import pytest
 from notifier.domain.delivery import Outcome, Reason, Verdict
 from notifier.domain.subscription import SubscriptionState
 from notifier.storage.records import Lanes
-from notifier.storage.telling import new_delivery_id
+from notifier.storage.telling import delivery_ids
 from notifier.workers.heartbeats import Heartbeats
 from notifier.workers.recording import Telling
 from support.fakes import ACCEPTED, UNAVAILABLE
@@ -16,9 +16,7 @@ REFUSED = Outcome(verdict=Verdict.REFUSED, reason=Reason.TARGET_FORBIDDEN)
 
 @pytest.fixture
 def heartbeats(house):
-    telling = Telling(
-        expires_after_s=285_120, lanes=Lanes(), new_id=new_delivery_id, livemode=lambda _: False
-    )
+    telling = Telling(expires_after_s=285_120, lanes=Lanes(), new_id=delivery_ids(), livemode=lambda _: False)
     return Heartbeats(
         storage=house.storage, clock=house.clock, telling=telling, accounts=("shop",), every_s=3600
     )

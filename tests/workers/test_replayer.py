@@ -13,7 +13,7 @@ from notifier.domain.snapshot import Order, Snapshot, Source, Subject
 from notifier.domain.subscription import Condition, Op, SubscriptionState
 from notifier.storage.records import Lanes
 from notifier.storage.replaying import count_matches, range_of, replay_since
-from notifier.storage.telling import new_delivery_id, tell
+from notifier.storage.telling import delivery_ids, tell
 from notifier.workers.recording import Telling
 from notifier.workers.replayer import Replayer
 from support.fakes import ACCEPTED, READER, UNAVAILABLE
@@ -23,9 +23,7 @@ REFUSED = Outcome(verdict=Verdict.REFUSED, reason=Reason.TARGET_FORBIDDEN)
 
 @pytest.fixture
 def replayer(house):
-    telling = Telling(
-        expires_after_s=285_120, lanes=Lanes(), new_id=new_delivery_id, livemode=lambda _: False
-    )
+    telling = Telling(expires_after_s=285_120, lanes=Lanes(), new_id=delivery_ids(), livemode=lambda _: False)
     return Replayer(storage=house.storage, clock=house.clock, metrics=house.metrics, telling=telling)
 
 
@@ -51,7 +49,14 @@ async def happen(house, *names, order_id="OW1", event_type="order.charged", amou
                 order_version=version,
             )
             await tell(
-                tx, [event], watch=watch, snapshot=snapshot, now=now, expires_after_s=1000, lanes=house.lanes
+                tx,
+                [event],
+                watch=watch,
+                snapshot=snapshot,
+                now=now,
+                expires_after_s=1000,
+                lanes=house.lanes,
+                new_id=delivery_ids(),
             )
 
 
@@ -368,7 +373,14 @@ async def version_of(house, order_id, *types):
             for each in types
         ]
         await tell(
-            tx, events, watch=watch, snapshot=snapshot, now=now, expires_after_s=1000, lanes=house.lanes
+            tx,
+            events,
+            watch=watch,
+            snapshot=snapshot,
+            now=now,
+            expires_after_s=1000,
+            lanes=house.lanes,
+            new_id=delivery_ids(),
         )
 
 

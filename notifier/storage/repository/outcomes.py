@@ -122,15 +122,8 @@ class Outcomes(Rows):
             return {}
         last = dict(await self._of(_LAST, {due.subscription.id for due, _ in won}))
         sequences, raised = _numbered([due for due, _ in won], last)
-        frozen = _frozen((due.logged.event.id, body) for due, body in won if due.body is None)
-        rows = [
-            (
-                due.row,
-                frozen[due.logged.event.id, body] if due.body is None else None,
-                sequences[due.delivery.id],
-            )
-            for due, body in won
-        ]
+        frozen = _frozen((due.logged.event.id, body) for due, body in won)
+        rows = [(due.row, frozen[due.logged.event.id, body], sequences[due.delivery.id]) for due, body in won]
         bodies_kept = [
             {"its_id": body_id, "its_event": event_id, "its_content": body}
             for (event_id, body), body_id in frozen.items()

@@ -8,13 +8,22 @@ from given import LANES, SECRETS, event, subscribed, watched
 from notifier.domain.subscription import Condition, Op, SubscriptionState
 from notifier.storage.auditing import audit
 from notifier.storage.records import Check, Sign
-from notifier.storage.telling import tell, tell_only
+from notifier.storage.telling import delivery_ids, tell, tell_only
 
 
 async def tells(storage, watch, *names, now, **members):
     events = [event(name, order_id=watch.order_id, observed_at=now, **members) for name in names]
     async with storage.writing() as tx:
-        await tell(tx, events, watch=watch, snapshot=None, now=now, expires_after_s=10_000, lanes=LANES)
+        await tell(
+            tx,
+            events,
+            watch=watch,
+            snapshot=None,
+            now=now,
+            expires_after_s=10_000,
+            lanes=LANES,
+            new_id=delivery_ids(),
+        )
 
 
 async def found(storage, at, accounts=("main",)):
@@ -49,7 +58,7 @@ async def test_a_sound_database_has_nothing_to_find(storage, watch, at):
     await tells(storage, other, "c", now=at())
     async with storage.writing() as tx:
         ping = event("ping", order_id=None, type="test.ping", subject="test", subject_id=hook.id)
-        await tell_only(tx, ping, hook, now=at(), expires_after_s=1000, lanes=LANES)
+        await tell_only(tx, ping, hook, now=at(), expires_after_s=1000, lanes=LANES, new_id=delivery_ids())
     await subscribed(storage, "late")
     async with storage.writing() as tx:
         await tx.remove_subscription("main", "sub_bound", now=at())

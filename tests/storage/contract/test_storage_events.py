@@ -9,7 +9,7 @@ from notifier.domain.order import OrderKey
 from notifier.domain.snapshot import Subject
 from notifier.domain.subscription import Condition, Mode, Op, SubscriptionId, SubscriptionState
 from notifier.errors import Conflict, NotFound
-from notifier.storage.telling import tell
+from notifier.storage.telling import delivery_ids, tell
 
 
 async def log(storage, *events, watch_id=None):
@@ -220,3 +220,10 @@ async def test_whoever_speaks_as_the_upstream_does_is_owed_one_event_of_a_versio
         views, _ = await tx.deliveries("main")
     assert count == 1
     assert [(view.subscription_id, view.event_id) for view in views] == [("sub_juspay", "evt_a")]
+
+
+def test_delivery_ids_of_one_run_ascend_and_those_of_two_differ():
+    one, other = delivery_ids(), delivery_ids()
+    made = [one() for _ in range(300)]
+    assert made == sorted(set(made))
+    assert not set(made) & {other() for _ in range(300)}
