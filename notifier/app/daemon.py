@@ -76,7 +76,7 @@ async def assembled(
         await _obey(config, accounts, channels, storage, clock)
         shelf, cells = await _shelf(config, storage), Cells()
         stack.push_async_callback(cells.close)
-        handed = HandedBodies(shelf, cells, metrics)
+        handed = HandedBodies(shelf, cells)
         ground = Ground(config=config, accounts=accounts, storage=storage, clock=clock, metrics=metrics)
         polling = polling_of(ground, telling_of(config, accounts), stack)
         workers = crew(

@@ -103,6 +103,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "subscription.failing": _said("does not get its messages"),
     "subscription.recovered": _said("gets its messages again"),
     "subscription.disabled": _said("was disabled"),
+    "subscription.misrendered": lambda data: f"has a template that fails: {data['current']}",
     "delivery.exhausted": _said("was given up after its last attempt"),
     "heartbeat": _said("is alive"),
     "test.ping": _said("sends this as a test; nothing happened"),
@@ -110,7 +111,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 _GOOD = {"recovered", "active", "resumed", "availed", "settled", "loan_granted", "loan_active"}
 _BAD = {"failure", "failed", "overdue", "manual_review", "stuck", "amount_mismatch", "failing", "refused",
-        "disabled", "exhausted", "not_found", "abandoned", "expired", "revoked", "loan_rejected",
+        "disabled", "misrendered", "exhausted", "not_found", "abandoned", "expired", "revoked", "loan_rejected",
         "kyc_rejected", "no_offers"}  # fmt: skip
 _ABOUT_US = {
     Subject.SOURCE,

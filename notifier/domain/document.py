@@ -358,6 +358,6 @@ SAMPLE_TYPES = (
     "chargeback.received", *_STAGES, "watch.settled", "watch.not_found", "watch.abandoned",
     "source.failing", "source.recovered", "source.refused", "incident.opened", "incident.acknowledged",
     "incident.updated", "incident.resolved", "subscription.failing", "subscription.recovered",
-    "subscription.disabled", "delivery.exhausted", "heartbeat", "test.ping",
+    "subscription.disabled", "subscription.misrendered", "delivery.exhausted", "heartbeat", "test.ping",
 )  # fmt: skip
 """Every type that templates must be able to say."""

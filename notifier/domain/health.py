@@ -100,6 +100,7 @@ class News(StrEnum):
     FAILING = "subscription.failing"
     RECOVERED = "subscription.recovered"
     DISABLED = "subscription.disabled"
+    MISRENDERED = "subscription.misrendered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

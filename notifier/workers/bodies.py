@@ -5,22 +5,19 @@ from collections.abc import Hashable, Mapping, Sequence
 from notifier.channels.contract import Channel
 from notifier.domain.document import Document, event_document, order_document
 from notifier.errors import TemplateError
-from notifier.logs import get_logger
-from notifier.metrics import Metrics
 from notifier.storage.records import DueDelivery
 from notifier.templating import SHIPPED
+from notifier.workers.rendering import RenderErrors
 
 _DEFAULT = "default"
-
-log = get_logger(__name__)
 
 
 class Bodies:
     """Renders what is sent. Whoever is told one event alike gets the same bytes, so these are rendered once."""
 
-    def __init__(self, channels: Mapping[str, Channel], metrics: Metrics) -> None:
+    def __init__(self, channels: Mapping[str, Channel], errors: RenderErrors) -> None:
         self._channels = channels
-        self._metrics = metrics
+        self._errors = errors
         self._rendered: dict[Hashable, bytes | None] = {}
 
     def of(self, due: Sequence[DueDelivery]) -> tuple[list[tuple[DueDelivery, bytes]], list[DueDelivery]]:
@@ -50,7 +47,7 @@ class Bodies:
             try:
                 return self._channels[subscription.channel].render(document, template)
             except TemplateError as error:
-                note_failure(due, template, error, self._metrics)
+                self._errors.note(due, template or _DEFAULT, error)
         return None
 
 
@@ -63,9 +60,3 @@ def document_of(due: DueDelivery) -> Document:
     if due.skipped:
         document["data"]["skipped"] = list(due.skipped)
     return document
-
-
-def note_failure(due: DueDelivery, template: str | None, error: TemplateError, metrics: Metrics) -> None:
-    """Tell the operators of a template that failed when a message was made."""
-    log.error("template.failed", subscription=due.subscription.id, template=template, error=str(error))
-    metrics.loop_errors_total.labels("render").inc()

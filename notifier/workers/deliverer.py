@@ -44,6 +44,7 @@ from notifier.workers.lines import Claimed, DeliveryLimits, Lines, Rest
 from notifier.workers.news import tell_missed
 from notifier.workers.receivers import Receivers
 from notifier.workers.recording import Telling
+from notifier.workers.rendering import RenderErrors
 
 _LARGEST_CLAIM = 500
 _LONGEST_SLEEP_S = 30.0
@@ -70,7 +71,8 @@ class Deliverer:
         handed: HandedBodies | None = None,
     ) -> None:
         self._storage = storage
-        self._handed = handed or HandedBodies({}, Cells(), metrics)
+        self._handed = handed or HandedBodies({}, Cells())
+        self._render_errors = RenderErrors(telling, metrics)
         self._channels = channels
         self._limits = limits
         self._lease = timedelta(seconds=limits.lease_s)
@@ -78,9 +80,9 @@ class Deliverer:
         self._receivers = Receivers(telling=telling, disable_after_s=limits.disable_after_s)
         self._clock = clock
         self._metrics = metrics
-        self._bodies = Bodies(channels, metrics)
+        self._bodies = Bodies(channels, self._render_errors)
         self._attempts = Attempts(channels, limits, clock=clock, metrics=metrics)
-        self._folder = Folder(channels, limits, clock=clock, metrics=metrics)
+        self._folder = Folder(channels, limits, clock=clock, metrics=metrics, errors=self._render_errors)
         self._lines = Lines(limits, clock, folding=self._folder.names)
         self._stop = asyncio.Event()
         self._sending = 0
@@ -144,7 +146,7 @@ class Deliverer:
         for each in claimed:
             self._lines.put(each)
         self._send_more(len(claimed), senders)
-        for rendering in self._handed.begun(self._bell):
+        for rendering in self._handed.begun(self._bell, self._render_errors):
             senders.create_task(rendering, name="deliverer:render")
         if not claimed and not was_rung and self._receivers.resting(self._clock.now()) <= busy:
             # Due by its column, held back by its lane or its line: whatever ends next will wake us.
@@ -178,9 +180,11 @@ class Deliverer:
             if broken:
                 put_off = [(each, None, self._put_off(each, now), None) for each in broken]
                 await tx.record_attempts(put_off, now=now, lanes=lanes)
+            faults = await self._render_errors.tell(tx, now)
             won = await tx.claim(wanted, lease_until=lease_until, token=token)
             handles = await handles_of(tx, [each for each, _ in wanted], self._channels)
         self._receivers.admitted()
+        self._render_errors.told(faults)
         return [
             Claimed(
                 due=each,

@@ -24,8 +24,8 @@ from notifier.metrics import Metrics
 from notifier.storage.contract import Transaction
 from notifier.storage.records import AttemptRecord, DueDelivery
 from notifier.workers.attempts import Attempts, Made, schedule_of
-from notifier.workers.bodies import note_failure
 from notifier.workers.lines import Claimed, DeliveryLimits, Lines
+from notifier.workers.rendering import RenderErrors
 
 _TEMPLATE = "digest"
 
@@ -44,12 +44,19 @@ class Folder:
     """Puts together what can go together."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], limits: DeliveryLimits, *, clock: Clock, metrics: Metrics
+        self,
+        channels: Mapping[str, Channel],
+        limits: DeliveryLimits,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        errors: RenderErrors,
     ) -> None:
         self._channels = {name: each for name, each in channels.items() if isinstance(each, CanFold)}
         self._limits = limits
         self._clock = clock
         self._metrics = metrics
+        self._errors = errors
 
     @property
     def names(self) -> Collection[str]:
@@ -94,7 +101,7 @@ class Folder:
         try:
             body = self._channels[due.subscription.channel].fold([each.body for each in claims])
         except TemplateError as error:
-            note_failure(due, _TEMPLATE, error, self._metrics)
+            self._errors.note(due, _TEMPLATE, error)
             return None
         lines.take_along(alike)
         return Fold(claims, body)

@@ -16,9 +16,9 @@ from notifier.domain.delivery import DeliveryId
 from notifier.domain.handed import HandedTemplate, Shelf, on_shelf
 from notifier.domain.subscription import SubscriptionId
 from notifier.errors import TemplateError
-from notifier.metrics import Metrics
 from notifier.storage.records import DueDelivery
-from notifier.workers.bodies import document_of, note_failure
+from notifier.workers.bodies import document_of
+from notifier.workers.rendering import RenderErrors
 
 _Key = tuple[str, str]
 
@@ -26,10 +26,9 @@ _Key = tuple[str, str]
 class HandedBodies:
     """Sees to the deliveries whose body no process of ours may make."""
 
-    def __init__(self, shelf: Shelf, cells: Cells, metrics: Metrics) -> None:
+    def __init__(self, shelf: Shelf, cells: Cells) -> None:
         self._shelf = shelf
         self._cells = cells
-        self._metrics = metrics
         self._asked: list[tuple[DueDelivery, HandedTemplate]] = []
         self._made: dict[SubscriptionId, dict[DeliveryId, bytes | None]] = {}
         self._open: dict[SubscriptionId, int] = {}
@@ -65,14 +64,14 @@ class HandedBodies:
             is not None
         )
 
-    def begun(self, bell: asyncio.Event) -> Iterator[Coroutine[Any, Any, None]]:
+    def begun(self, bell: asyncio.Event, errors: RenderErrors) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield what is to be done for those that could not be claimed yet; `bell` is rung when they can."""
         asked, self._asked = self._asked, []
         for due, _ in asked:
             self._open[due.subscription.id] = self._open.get(due.subscription.id, 0) + 1
             self._made[due.subscription.id] = {}
         for due, template in asked:
-            yield self._make(due, template, bell)
+            yield self._make(due, template, bell, errors)
 
     def _settled(self, due: DueDelivery) -> DueDelivery | None:
         subscription = due.subscription
@@ -88,7 +87,9 @@ class HandedBodies:
             return structs.replace(due, body=body)
         return structs.replace(due, subscription=replace(subscription, template=None))
 
-    async def _make(self, due: DueDelivery, template: HandedTemplate, bell: asyncio.Event) -> None:
+    async def _make(
+        self, due: DueDelivery, template: HandedTemplate, bell: asyncio.Event, errors: RenderErrors
+    ) -> None:
         subscription_id, body = due.subscription.id, None
         try:
             if not self._is_condemned(template):
@@ -96,7 +97,7 @@ class HandedBodies:
         except TemplateError as error:
             if isinstance(error, LimitExceeded):
                 self._condemned[template.account, template.name] = template
-            note_failure(due, template.name, error, self._metrics)
+            errors.note(due, template.name, error)
         finally:
             self._made.setdefault(subscription_id, {})[due.delivery.id] = body
             self._open[subscription_id] -= 1

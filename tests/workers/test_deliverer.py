@@ -8,7 +8,7 @@ from msgspec import structs
 
 from notifier.domain.delivery import DeliveryState, Outcome, Reason, Verdict
 from notifier.domain.order import order_key
-from notifier.domain.subscription import Ordering, SubscriptionState
+from notifier.domain.subscription import OPERATORS, Ordering, SubscriptionState
 from notifier.templating import SHIPPED
 from support.fakes import ACCEPTED, UNAVAILABLE
 
@@ -173,6 +173,31 @@ async def test_a_broken_template_falls_back_to_the_default(house):
         pass
     (parcel,) = house.channel.parcels
     assert json.loads(parcel.body)["template"] is None
+
+
+async def test_a_template_that_fails_is_told_to_the_operators_once(house):
+    house.channel.broken_templates = {"mine"}
+    await house.subscribe("order.*", template="mine")
+    await house.subscribe("subscription.*", name="operators", managed=OPERATORS)
+    for order in ("OW1", "OW2"):
+        await _seen(house, order, "CHARGED")
+    async with house.running(house.deliverer()):
+        await _seen(house, "OW3", "CHARGED")
+        await house.quiet()
+    told = [parcel.event_type for parcel in house.channel.parcels]
+    assert sorted(told) == ["order.charged"] * 3 + ["subscription.misrendered"]
+
+
+async def test_templates_that_fail_for_the_news_of_each_other_come_to_an_end(house):
+    house.channel.broken_templates = {"mine"}
+    await house.subscribe("order.*", "subscription.*", name="one", template="mine")
+    await house.subscribe("subscription.*", name="other", template="mine")
+    await _seen(house, "OW1", "CHARGED")
+    async with house.running(house.deliverer()):
+        await house.quiet()
+    told = [(parcel.subscription_id, parcel.event_type) for parcel in house.channel.parcels]
+    news = "subscription.misrendered"
+    assert sorted(told) == [("sub_one", "order.charged"), ("sub_one", news), ("sub_other", news)]
 
 
 async def test_when_nothing_can_be_rendered_the_delivery_waits_without_an_attempt(house):

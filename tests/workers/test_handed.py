@@ -49,7 +49,7 @@ def cells():
 @pytest.fixture
 def shelf(house, cells):
     shelf = {("shop", "mine"): a_template()}
-    house.handed = HandedBodies(shelf, cells, house.metrics)
+    house.handed = HandedBodies(shelf, cells)
     return shelf
 
 
@@ -100,6 +100,15 @@ async def test_a_template_that_fails_costs_no_attempt_and_is_replaced_by_the_def
     assert [body["template"] for body in bodies(house)] == [None, None]
     assert [parcel.attempt for parcel in house.channel.parcels] == [1, 1]
     assert cells.rendered == ["order.new", "order.charged"]
+
+
+async def test_a_template_that_was_handed_in_and_fails_is_told_to_others_once(house, shelf, cells):
+    cells.error = TemplateError("webhook/mine.json.j2:1: 'x' is undefined")
+    await house.subscribe(name="mine", template="mine")
+    await house.subscribe("subscription.*", name="other")
+    await live(house, "NEW", "CHARGED")
+
+    assert [body["type"] for body in bodies(house, "other")] == ["subscription.misrendered"]
 
 
 async def test_a_template_beyond_its_limits_is_not_tried_again_until_it_changes(house, shelf, cells):
