@@ -100,7 +100,6 @@ class News(StrEnum):
     FAILING = "subscription.failing"
     RECOVERED = "subscription.recovered"
     DISABLED = "subscription.disabled"
-    MISRENDERED = "subscription.misrendered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

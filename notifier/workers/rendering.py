@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from notifier.domain.event import Fact
-from notifier.domain.health import News
 from notifier.domain.snapshot import Subject
 from notifier.domain.subscription import SubscriptionId
 from notifier.errors import TemplateError
@@ -17,6 +16,8 @@ from notifier.workers.recording import Telling
 
 Fault = tuple[str, SubscriptionId, str]
 """Account, subscription, and its template."""
+
+_TYPE = "subscription.misrendered"
 
 log = get_logger(__name__)
 
@@ -44,7 +45,7 @@ class RenderErrors:
         faults = tuple(self._untold)
         for account, of, template in faults:
             fact = Fact(
-                type=News.MISRENDERED,
+                type=_TYPE,
                 subject=Subject.SUBSCRIPTION,
                 subject_id=of,
                 field="template",
