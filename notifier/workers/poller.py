@@ -228,7 +228,8 @@ class Poller:
         return self._feeds[look.source].upstream.is_refused
 
     async def _fetch(self, look: Look) -> None:
-        clock, source = self._clock, self._feeds[look.source].source
+        clock, feed = self._clock, self._feeds[look.source]
+        source = feed.source
         started_at, began = clock.now(), clock.monotonic()
         try:
             result = await source.fetch(look.order_id, routing_id=look.routing_id, mandate_id=look.mandate_id)
@@ -245,7 +246,8 @@ class Poller:
             self._note_failure(look, result)
         else:
             self._ok.inc()
-        await self._note(look, result)
+        if not feed.upstream.is_well_after(result):
+            await self._note(feed.upstream, result, look)
         polled = Polled(
             look=look,
             started_at=started_at,
@@ -255,10 +257,7 @@ class Poller:
         )
         self._committer.add((polled, self._recorder.assess(polled)))
 
-    async def _note(self, look: Look, result: Answer | Failure) -> None:
-        upstream = self._feeds[look.source].upstream
-        if upstream.is_well_after(result):
-            return
+    async def _note(self, upstream: Upstream, result: Answer | Failure, look: Look) -> None:
         try:
             await upstream.note(result, look.order_id)
         except StorageError as error:

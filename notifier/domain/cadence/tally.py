@@ -35,7 +35,7 @@ class Tally:
         """Seconds in each bin. Bins that were crossed whole are counted by where the crossings begin and end."""
         crossed = accumulate(self._crossed)
         return [
-            partly + max(n, 0.0) * width
+            partly + n * width if n > 0 else partly
             for partly, n, width in zip(self._partly, crossed, WIDTHS, strict=False)
         ]
 

@@ -104,6 +104,7 @@ _seen = given(
     "rows",
     {"id": Whole, "started_at": Whole, "next_poll_at": Whole, "why": WORD, "last_polled_at": Whole,
      "failures": Whole, "error": WORD, "doubted_at": Whole, "asked_at": Whole, "pace": Whole},
+    are_named_often=True,
 )  # fmt: skip
 _asked_at = type_coerce(looks.c.asked_at, Whole)
 # Nobody asks in the time to come: then the clock was set back while we were away.
