@@ -230,7 +230,7 @@ class Poller:
     async def _fetch(self, look: Look) -> None:
         clock, feed = self._clock, self._feeds[look.source]
         source = feed.source
-        started_at, began = clock.now(), clock.monotonic()
+        started_ms, began = clock.now_ms(), clock.monotonic()
         try:
             result = await source.fetch(look.order_id, routing_id=look.routing_id, mandate_id=look.mandate_id)
         except Exception:
@@ -238,10 +238,10 @@ class Poller:
             log.exception("poll.failed", account=self._account, order_id=look.order_id, source=look.source)
             self._metrics.loop_errors_total.labels(self.name).inc()
             result = Failure(reason=FailureReason.MALFORMED, detail="defect")
-        finished_at, ended = clock.now(), clock.monotonic()
+        finished_ms, ended = clock.now_ms(), clock.monotonic()
         self._duration_s.observe(ended - began)
         self.budget.note(result, began_s=began, now_s=ended)
-        self._lateness_s.observe(max(0.0, started_at.timestamp() - look.next_poll_ms / 1000))
+        self._lateness_s.observe(max(0, started_ms - look.next_poll_ms) / 1000)
         if isinstance(result, Failure):
             self._note_failure(look, result)
         else:
@@ -250,8 +250,8 @@ class Poller:
             await self._note(feed.upstream, result, look)
         polled = Polled(
             look=look,
-            started_at=started_at,
-            finished_at=finished_at,
+            started_ms=started_ms,
+            finished_ms=finished_ms,
             result=result,
             reader=source.reader,
         )
