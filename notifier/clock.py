@@ -13,6 +13,9 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Return the present instant, aware UTC, in whole milliseconds so that every store keeps it exactly."""
 
+    def now_ms(self) -> int:
+        """Return `now` as milliseconds since the epoch, for lines that run thousands of times a second."""
+
     def monotonic(self) -> float:
         """Return seconds that never step back, for durations."""
 
@@ -39,7 +42,10 @@ class SystemClock:
     """The machine's own time."""
 
     def now(self) -> datetime:
-        return _instant(time.time_ns())
+        return datetime.fromtimestamp(self.now_ms() / 1000, UTC)
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
 
     def drift(self) -> timedelta:
         return timedelta()
@@ -77,8 +83,8 @@ class SteadyClock(SystemClock):
     def __init__(self) -> None:
         self.follow()
 
-    def now(self) -> datetime:
-        return _instant(self._ahead_ns + time.monotonic_ns())
+    def now_ms(self) -> int:
+        return (self._ahead_ns + time.monotonic_ns()) // 1_000_000
 
     def drift(self) -> timedelta:
         return timedelta(microseconds=(self._wall_ns() - time.monotonic_ns() - self._ahead_ns) // 1000)
@@ -98,8 +104,8 @@ class FastClock(SystemClock):
         self._begun_ns = time.time_ns()
         self._since_ns = time.monotonic_ns()
 
-    def now(self) -> datetime:
-        return _instant(self._begun_ns + int((time.monotonic_ns() - self._since_ns) * self._speed))
+    def now_ms(self) -> int:
+        return (self._begun_ns + int((time.monotonic_ns() - self._since_ns) * self._speed)) // 1_000_000
 
     def monotonic(self) -> float:
         return super().monotonic() * self._speed
@@ -112,7 +118,3 @@ class FastClock(SystemClock):
 
     def machine_s(self, seconds: float) -> float:
         return seconds / self._speed
-
-
-def _instant(ns: int) -> datetime:
-    return datetime.fromtimestamp(ns // 1_000_000 / 1000, UTC)

@@ -75,24 +75,24 @@ class Look(Struct, frozen=True, gc=False):
 
 
 class LookOutcome(Struct, frozen=True, kw_only=True, gc=False):
-    """What a look without a new version leaves behind.
+    """What a look without a new version leaves behind. Units: milliseconds since the epoch.
 
-    A request that came in after `started_at` (`asked_at` later than it) wins over `next_poll_at`: one more look is
-    owed at once. One that came in before it, but after the look was claimed with `asked_at`, is answered by this
+    A request that came in after `started_ms` (`asked_at` later than it) wins over `next_poll_ms`: one more look is
+    owed at once. One that came in before it, but after the look was claimed with `asked_ms`, is answered by this
     very look, and is owed the one after it that a request without a change gets (6.14).
     A look whose watch was paused or removed meanwhile stays unscheduled.
     """
 
     look_id: int
-    started_at: datetime
-    next_poll_at: datetime
+    started_ms: int
+    next_poll_ms: int
     why: Why
-    last_polled_at: datetime | None
+    last_polled_ms: int | None
     """The start of the last good look: this one, or for a failed look what stood before."""
-    asked_at: datetime | None = None
+    asked_ms: int | None = None
     failures: int = 0
     error: str | None = None
-    doubted_at: datetime | None = None
+    doubted_ms: int | None = None
     pace: int | None = None
     """How often the cadence would look (`notifier.domain.budget.pace_of`); None leaves what is known."""
 

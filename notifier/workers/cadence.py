@@ -60,50 +60,55 @@ class Cadence:
         self._terms[account] = replace(self.terms(account), heard=heard)
 
     def plan(
-        self, account: str, parts: Sequence[Part], *, now: datetime, deadline_at: datetime | None
+        self, account: str, parts: Sequence[Part], *, now_ms: int, deadline_ms: int | None
     ) -> tuple[Plan, int]:
         """Return the next look after one that showed these parts, and its pace."""
         terms = self._terms.get(account, self._plain)
+        until_deadline_s = None if deadline_ms is None else (deadline_ms - now_ms) / 1000
         if terms.price_s > self.policy.price_s or self._stretch.get(account, 1.0) > 1.0:
-            return self._plan_dearly(account, parts, terms, now, deadline_at)
-        wait = wait_for(parts, terms, hazards=self.hazards, now_s=now.timestamp())
-        return self._after(wait, now, deadline_at), pace_of(wait.seconds, terms.price_s)
+            return self._plan_dearly(account, parts, terms, now_ms / 1000, until_deadline_s)
+        wait = wait_for(parts, terms, hazards=self.hazards, now_s=now_ms / 1000)
+        return self._after(wait, until_deadline_s), pace_of(wait.seconds, terms.price_s)
 
     def _plan_dearly(
-        self, account: str, parts: Sequence[Part], terms: Terms, now: datetime, deadline_at: datetime | None
+        self,
+        account: str,
+        parts: Sequence[Part],
+        terms: Terms,
+        now_s: float,
+        until_deadline_s: float | None,
     ) -> tuple[Plan, int]:
         """Return the same while requests cost more than they are meant to, or not even the ceilings are carried."""
-        wait = wait_for(parts, terms, hazards=self.hazards, now_s=now.timestamp())
+        wait = wait_for(parts, terms, hazards=self.hazards, now_s=now_s)
         asks, asks_at_s = wait, terms.price_s
         if wait.bound is Bound.CEILING:
             # A ceiling tells nothing of the price that led there, and would keep it high when its cause is gone.
             asks_at_s = self.policy.price_s
-            usual = replace(terms, price_s=asks_at_s)
-            asks = wait_for(parts, usual, hazards=self.hazards, now_s=now.timestamp())
+            asks = wait_for(parts, replace(terms, price_s=asks_at_s), hazards=self.hazards, now_s=now_s)
         if (stretch := self.stretch(account)) > 1.0:
             wait = Wait(wait.seconds * stretch, wait.longest_s * stretch, wait.bound)
-        plan = self._after(wait, now, deadline_at)
+        plan = self._after(wait, until_deadline_s)
         is_held = Bound.FLOOR is wait.bound or Bound.CEILING is asks.bound
         is_dear = terms.price_s > self.policy.price_s and not is_held
         if (is_dear or stretch > 1.0) and plan.why is Why.CADENCE:
-            plan = Plan(plan.at, Why.BUDGET)
+            plan = Plan(plan.in_s, Why.BUDGET)
         return plan, pace_of(asks.seconds, asks_at_s)
 
-    def _after(self, wait: Wait, now: datetime, deadline_at: datetime | None) -> Plan:
+    def _after(self, wait: Wait, until_deadline_s: float | None) -> Plan:
         least_s, roll = self.policy.min_interval_s, self._clock.roll()
-        return after_wait(wait, least_s=least_s, now=now, deadline_at=deadline_at, roll=roll)
+        return after_wait(wait, least_s=least_s, until_deadline_s=until_deadline_s, roll=roll)
 
-    def learn_nothing_changed(self, look: Look, started_at: datetime) -> None:
+    def learn_nothing_changed(self, look: Look, started_ms: int) -> None:
         """Learn from a look that showed what the one before it did."""
         if look.parts and look.last_polled_ms is not None:
-            looked_s, now_s = look.last_polled_ms / 1000, started_at.timestamp()
+            looked_s, now_s = look.last_polled_ms / 1000, started_ms / 1000
             stay(self.hazards, look.parts, looked_s=looked_s, now_s=now_s)
 
-    def learn(self, look: Look, after: Sequence[Part], started_at: datetime) -> tuple[Part, ...]:
+    def learn(self, look: Look, after: Sequence[Part], started_ms: int) -> tuple[Part, ...]:
         """Learn from a look that showed these parts; return them, each with when it came to be what it is."""
         if look.parts is None or look.last_polled_ms is None:
             return tuple(after)
-        looked_s, now_s = look.last_polled_ms / 1000, started_at.timestamp()
+        looked_s, now_s = look.last_polled_ms / 1000, started_ms / 1000
         return follow(self.hazards, look.parts, after, looked_s=looked_s, now_s=now_s)
 
     def regret_s(self, look: Look, now: datetime) -> float:

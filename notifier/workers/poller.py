@@ -228,8 +228,9 @@ class Poller:
         return self._feeds[look.source].upstream.is_refused
 
     async def _fetch(self, look: Look) -> None:
-        clock, source = self._clock, self._feeds[look.source].source
-        started_at, began = clock.now(), clock.monotonic()
+        clock, feed = self._clock, self._feeds[look.source]
+        source = feed.source
+        started_ms, began = clock.now_ms(), clock.monotonic()
         try:
             result = await source.fetch(look.order_id, routing_id=look.routing_id, mandate_id=look.mandate_id)
         except Exception:
@@ -237,28 +238,26 @@ class Poller:
             log.exception("poll.failed", account=self._account, order_id=look.order_id, source=look.source)
             self._metrics.loop_errors_total.labels(self.name).inc()
             result = Failure(reason=FailureReason.MALFORMED, detail="defect")
-        finished_at, ended = clock.now(), clock.monotonic()
+        finished_ms, ended = clock.now_ms(), clock.monotonic()
         self._duration_s.observe(ended - began)
         self.budget.note(result, began_s=began, now_s=ended)
-        self._lateness_s.observe(max(0.0, started_at.timestamp() - look.next_poll_ms / 1000))
+        self._lateness_s.observe(max(0, started_ms - look.next_poll_ms) / 1000)
         if isinstance(result, Failure):
             self._note_failure(look, result)
         else:
             self._ok.inc()
-        await self._note(look, result)
+        if not feed.upstream.is_well_after(result):
+            await self._note(feed.upstream, result, look)
         polled = Polled(
             look=look,
-            started_at=started_at,
-            finished_at=finished_at,
+            started_ms=started_ms,
+            finished_ms=finished_ms,
             result=result,
             reader=source.reader,
         )
         self._committer.add((polled, self._recorder.assess(polled)))
 
-    async def _note(self, look: Look, result: Answer | Failure) -> None:
-        upstream = self._feeds[look.source].upstream
-        if upstream.is_well_after(result):
-            return
+    async def _note(self, upstream: Upstream, result: Answer | Failure, look: Look) -> None:
         try:
             await upstream.note(result, look.order_id)
         except StorageError as error:

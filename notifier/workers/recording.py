@@ -12,16 +12,17 @@ from msgspec import Struct, structs
 
 from notifier.clock import Clock
 from notifier.domain.cadence.plan import (
+    AFTER_ASKED,
+    SECOND_LOOK,
     Plan,
-    after_asked,
     after_error,
     after_not_found,
     is_confirmed,
-    second_look,
 )
 from notifier.domain.cadence.situation import Part, parts_of
 from notifier.domain.deadline import Deadlines
 from notifier.domain.event import Event, Fact, Sighting, counted_event_id, event_of, events_of, numbered
+from notifier.domain.instant import from_ms, to_ms, whole_ms
 from notifier.domain.observation import (
     Doubtful,
     Judgement,
@@ -48,13 +49,21 @@ from notifier.workers.counting import keep_outcomes, keep_stuck
 
 
 class Polled(Struct, frozen=True, kw_only=True, gc=False):
-    """One request and what came of it."""
+    """One request and what came of it; its instants are milliseconds until asked for, as those of its look."""
 
     look: Look
-    started_at: datetime
-    finished_at: datetime
+    started_ms: int
+    finished_ms: int
     result: Answer | Failure
     reader: Reader
+
+    @property
+    def started_at(self) -> datetime:
+        return from_ms(self.started_ms)
+
+    @property
+    def finished_at(self) -> datetime:
+        return from_ms(self.finished_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +97,14 @@ class Recorder:
         outcomes = [outcome for _, outcome in group if outcome is not None]
         for polled, outcome in group:
             if outcome is None:
-                outcomes.append(await self._record(tx, _not_ahead(polled, self._clock.now())))
+                outcomes.append(await self._record(tx, _not_ahead(polled, self._clock.now_ms())))
         await tx.record_looks(outcomes, now=self._clock.now())
 
     def assess(self, polled: Polled) -> LookOutcome | None:
         """Return what an unchanged or failed look leaves behind, or None when the thorough way is needed."""
         look, result = polled.look, polled.result
-        deadline_at = look.deadline_at
-        is_due = deadline_at is not None and deadline_at <= polled.started_at
+        deadline_ms = look.deadline_ms
+        is_due = deadline_ms is not None and deadline_ms <= polled.started_ms
         if isinstance(result, Failure):
             failed = None if is_due else self._after_failure(polled, result)
             return None if failed is None else _failed_look(polled, failed, result.reason)
@@ -103,35 +112,28 @@ class Recorder:
         is_same = result.digest == look.digest and look.doubted_ms is None and parts is not None
         if not is_same or is_due or look.reader != polled.reader:
             return None
-        self._cadence.learn_nothing_changed(look, polled.started_at)
-        return self._after_good(polled, parts or (), deadline_at)
+        self._cadence.learn_nothing_changed(look, polled.started_ms)
+        return self._after_good(polled, parts or (), deadline_ms)
 
     def _after_good(
-        self,
-        polled: Polled,
-        parts: Sequence[Part],
-        deadline_at: datetime | None,
-        changed_at: datetime | None = None,
+        self, polled: Polled, parts: Sequence[Part], deadline_ms: int | None, changed_ms: int | None = None
     ) -> LookOutcome:
-        """Return what a good look leaves behind; without `changed_at` the order changed when it had before."""
-        look, started_at = polled.look, polled.started_at
-        is_answer = (asked_at := look.asked_at) is not None and asked_at <= started_at
-        if is_answer and (changed_at or look.last_changed_at) < started_at:
-            return _good_look(polled, after_asked(polled.finished_at))
-        plan, pace = self._cadence.plan(look.account, parts, now=polled.finished_at, deadline_at=deadline_at)
+        """Return what a good look leaves behind; without `changed_ms` the order changed when it had before."""
+        look, started_ms = polled.look, polled.started_ms
+        is_answer = (asked_ms := look.asked_ms) is not None and asked_ms <= started_ms
+        if is_answer and (changed_ms or look.last_changed_ms) < started_ms:
+            return _good_look(polled, AFTER_ASKED)
+        plan, pace = self._cadence.plan(
+            look.account, parts, now_ms=polled.finished_ms, deadline_ms=deadline_ms
+        )
         return _good_look(polled, plan, pace)
 
     def put_off(self, polled: Polled) -> LookOutcome:
         """Return what a look leaves behind whose answer could not be written."""
-        look = polled.look
         plan = after_error(
-            look.failures + 1,
-            now=self._clock.now(),
-            retry_after_s=None,
-            roll=self._clock.roll(),
-            policy=self._policy,
+            polled.look.failures + 1, retry_after_s=None, roll=self._clock.roll(), policy=self._policy
         )
-        return _failed_look(polled, plan, "not_recorded")
+        return _failed_look(structs.replace(polled, finished_ms=self._clock.now_ms()), plan, "not_recorded")
 
     def _after_failure(self, polled: Polled, failure: Failure) -> Plan | None:
         look = polled.look
@@ -141,7 +143,6 @@ class Recorder:
             )
         return after_error(
             look.failures + 1,
-            now=polled.finished_at,
             retry_after_s=failure.retry_after_s,
             roll=self._clock.roll(),
             policy=self._policy,
@@ -151,9 +152,9 @@ class Recorder:
         watch = await tx.watch_by_id(polled.look.watch_id)
         if watch.state is not WatchState.ACTIVE:
             # Paused or removed while we asked: what we saw is looked at anew when it is watched again.
-            unseen = _good_look(polled, second_look(polled.finished_at))
+            unseen = _good_look(polled, SECOND_LOOK)
             return structs.replace(
-                unseen, last_polled_at=polled.look.last_polled_at, doubted_at=polled.look.doubted_at
+                unseen, last_polled_ms=polled.look.last_polled_ms, doubted_ms=polled.look.doubted_ms
             )
         if isinstance(polled.result, Failure):
             return await self._fail(tx, watch, polled, polled.result)
@@ -167,7 +168,7 @@ class Recorder:
             state = end_of(await tx.latest_snapshot(watch.id, polled.look.source))
             if await self._end(tx, watch, polled, state):
                 await tx.save_look_state(replace(stored, deadlines=Deadlines()))
-            return _failed_look(polled, second_look(polled.finished_at), failure.reason)
+            return _failed_look(polled, SECOND_LOOK, failure.reason)
         plan = self._after_failure(polled, failure)
         if plan is not None:
             return _failed_look(polled, plan, failure.reason)
@@ -178,12 +179,12 @@ class Recorder:
             plan, _ = self._cadence.plan(
                 watch.account,
                 (unseen(watch.account, polled.look.source, since_s),),
-                now=polled.finished_at,
-                deadline_at=until_at if is_leader else None,
+                now_ms=polled.finished_ms,
+                deadline_ms=to_ms(until_at) if is_leader and until_at is not None else None,
             )
             return _failed_look(polled, plan, failure.reason)
         await self._end(tx, watch, polled, WatchState.NOT_FOUND)
-        return _failed_look(polled, second_look(polled.finished_at), failure.reason)
+        return _failed_look(polled, SECOND_LOOK, failure.reason)
 
     async def _end(self, tx: Transaction, watch: Watch, polled: Polled, state: WatchState) -> bool:
         """End the watch and tell so, unless somebody asked meanwhile; return whether it ended."""
@@ -204,13 +205,13 @@ class Recorder:
         stored = await tx.look_state(look.id)
         is_leader = look.source is watch.leader
         # Another answer than the one that was doubted confirms nothing: it is a doubt of its own.
-        doubted_at = look.doubted_at if answer.digest == stored.digest else None
+        doubted_ms = look.doubted_ms if answer.digest == stored.digest else None
         known = Known(
             snapshot=await tx.latest_snapshot(watch.id, look.source),
             deadlines=stored.deadlines if is_leader else Deadlines(),
             expect=watch.expect,
             is_silent=watch.initial is Initial.SILENT,
-            doubted=is_confirmed(doubted_at, polled.started_at),
+            doubted=is_confirmed(doubted_ms, polled.started_ms),
             beside=await _beside(tx, watch, look.source),
         )
         digest: bytes | None = answer.digest
@@ -219,14 +220,14 @@ class Recorder:
         if isinstance(seen, Stale):
             # It tells nothing, so what is known stands, and is judged when its deadlines pass.
             seen = unchanged(known, seen.known, now=polled.finished_at, policy=self._policy)
-            digest = None if look.doubted_at else stored.digest
+            digest = None if look.doubted_ms else stored.digest
             is_news = False
         match seen:
             case Doubtful():
                 await tx.save_look_state(replace(stored, digest=answer.digest))
-                outcome = _good_look(polled, second_look(polled.finished_at))
+                outcome = _good_look(polled, SECOND_LOOK)
                 return structs.replace(
-                    outcome, doubted_at=min(doubted_at or polled.started_at, polled.started_at)
+                    outcome, doubted_ms=min(doubted_ms or polled.started_ms, polled.started_ms)
                 )
             case Observation():
                 seen = replace(
@@ -252,15 +253,15 @@ class Recorder:
 
     def _parts(self, polled: Polled, snapshot: Snapshot, *, is_news: bool) -> tuple[Part, ...]:
         """Return what there is to wait for, having learned from what became of what we waited for."""
-        look, started_at = polled.look, polled.started_at
+        look = polled.look
         if not is_news and look.parts is not None:
             return look.parts
-        parts = parts_of(snapshot, account=look.account, seen_at=started_at)
+        parts = parts_of(snapshot, account=look.account, seen_at=polled.started_at)
         if not is_news:
             return parts
         taught = self._taught.get(look.id)
         if taught is None or taught[0] is not look:
-            taught = self._taught[look.id] = look, self._cadence.learn(look, parts, started_at)
+            taught = self._taught[look.id] = look, self._cadence.learn(look, parts, polled.started_ms)
         return taught[1]
 
     async def _keep(
@@ -316,7 +317,9 @@ class Recorder:
                 parts=parts,
             )
         )
-        return self._after_good(polled, parts, judgement.deadlines.soonest, last_changed_at)
+        deadline_at = judgement.deadlines.soonest
+        deadline_ms = None if deadline_at is None else to_ms(deadline_at)
+        return self._after_good(polled, parts, deadline_ms, to_ms(last_changed_at))
 
     async def _judged(self, tx: Transaction, fact: Fact, sighting: Sighting) -> Event:
         """Make an event of no snapshot, with its subject's own counter (6.3)."""
@@ -365,12 +368,12 @@ class Recorder:
             self._metrics.events_total.labels(event.type).inc()
 
 
-def _not_ahead(polled: Polled, now: datetime) -> Polled:
+def _not_ahead(polled: Polled, now_ms: int) -> Polled:
     """Return the poll as it is by a clock that was set back since, so that what it tells is due now and not then."""
-    if polled.started_at <= now and polled.finished_at <= now:
+    if polled.started_ms <= now_ms and polled.finished_ms <= now_ms:
         return polled
     return structs.replace(
-        polled, started_at=min(polled.started_at, now), finished_at=min(polled.finished_at, now)
+        polled, started_ms=min(polled.started_ms, now_ms), finished_ms=min(polled.finished_ms, now_ms)
     )
 
 
@@ -383,11 +386,11 @@ async def _beside(tx: Transaction, watch: Watch, source: Source) -> tuple[Snapsh
 def _good_look(polled: Polled, plan: Plan, pace: int | None = None) -> LookOutcome:
     return LookOutcome(
         look_id=polled.look.id,
-        started_at=polled.started_at,
-        next_poll_at=plan.at,
+        started_ms=polled.started_ms,
+        next_poll_ms=polled.finished_ms + whole_ms(plan.in_s),
         why=plan.why,
-        last_polled_at=polled.started_at,
-        asked_at=polled.look.asked_at,
+        last_polled_ms=polled.started_ms,
+        asked_ms=polled.look.asked_ms,
         pace=pace,
     )
 
@@ -396,12 +399,12 @@ def _failed_look(polled: Polled, plan: Plan, error: str) -> LookOutcome:
     look = polled.look
     return LookOutcome(
         look_id=look.id,
-        started_at=polled.started_at,
-        next_poll_at=plan.at,
+        started_ms=polled.started_ms,
+        next_poll_ms=polled.finished_ms + whole_ms(plan.in_s),
         why=plan.why,
-        last_polled_at=look.last_polled_at,
-        asked_at=look.asked_at,
+        last_polled_ms=look.last_polled_ms,
+        asked_ms=look.asked_ms,
         failures=look.failures + 1,
         error=error,
-        doubted_at=look.doubted_at,
+        doubted_ms=look.doubted_ms,
     )

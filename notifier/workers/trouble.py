@@ -48,6 +48,7 @@ class Upstream:
         self._refused: set[OrderId] = set()
         self._first_failure_at: datetime | None = None
         self._lock = asyncio.Lock()
+        self._is_ok, self.is_refused = True, False
         self.refusal = asyncio.Event()
         """Set while the credential is refused, and once more by whoever stops the one that waits for it."""
 
@@ -55,10 +56,6 @@ class Upstream:
         """Read how the source stood when the daemon stopped."""
         async with self._storage.reading() as tx:
             self._stand(await tx.source_health(self.account, self.source))
-
-    @property
-    def is_refused(self) -> bool:
-        return self._health.state is SourceState.REFUSED
 
     @property
     def state(self) -> SourceState:
@@ -76,12 +73,8 @@ class Upstream:
 
     def is_well_after(self, result: Answer | Failure) -> bool:
         """Return whether nothing was wrong and nothing is: the common case, which needs no more."""
-        return (
-            not self._failures
-            and not self._refusals
-            and self._health.state is SourceState.OK
-            and not isinstance(result, Failure)
-        )
+        is_well = self._is_ok and not self._failures and not self._refusals
+        return is_well and not isinstance(result, Failure)
 
     async def note(self, result: Answer | Failure, order_id: OrderId) -> None:
         """Take one result into account; cheap while all is well."""
@@ -103,6 +96,9 @@ class Upstream:
 
     def _stand(self, health: SourceHealth) -> None:
         self._health = health
+        # Asked at every poll, so not made out anew each time.
+        self._is_ok = health.state is SourceState.OK
+        self.is_refused = health.state is SourceState.REFUSED
         if self.is_refused:
             self.refusal.set()
         else:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from notifier.domain.cadence.plan import is_confirmed, second_look
+from notifier.domain.cadence.plan import SECOND_LOOK, is_confirmed
 from notifier.domain.change import VOCABULARIES
 from notifier.domain.deadline import Deadlines
 from notifier.domain.observation import Doubtful, Known, Observation, Stale, observe
@@ -163,11 +163,10 @@ def test_other_ways_need_one_look(before, answer):
 
 
 def test_the_second_look_comes_five_seconds_after_the_first_or_later():
-    doubted_at = at(0)
-    assert second_look(at(0.25)).at == at(5.25)
-    assert not is_confirmed(None, at(100))
-    assert not is_confirmed(doubted_at, at(4.999))
-    assert is_confirmed(doubted_at, at(5))
+    assert SECOND_LOOK.in_s == 5
+    assert not is_confirmed(None, 100_000)
+    assert not is_confirmed(1000, 5999)
+    assert is_confirmed(1000, 6000)
 
 
 # A new attempt

@@ -5,6 +5,8 @@ import heapq
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from notifier.domain.instant import to_ms
+
 START = datetime(2026, 3, 2, 6, 15, tzinfo=UTC)
 
 
@@ -19,6 +21,9 @@ class FakeClock:
 
     def now(self) -> datetime:
         return self._now
+
+    def now_ms(self) -> int:
+        return to_ms(self._now)
 
     def monotonic(self) -> float:
         return (self._now - self._start).total_seconds()

@@ -28,6 +28,7 @@ from hint_kit import (
 
 from notifier.config.model import Config
 from notifier.domain.cadence.plan import Why
+from notifier.domain.instant import to_ms
 from notifier.domain.order import Source, WatchState, order_key, parse_order_id
 from notifier.source.envelope import opened
 from notifier.source.keys import keys_of
@@ -207,10 +208,10 @@ async def test_an_event_asks_the_source_that_knows_most_of_it(hooks, hinted, bod
 def _done(look, next_poll_at):
     return LookOutcome(
         look_id=look.id,
-        started_at=look.registered_at,
-        next_poll_at=next_poll_at,
+        started_ms=look.registered_ms,
+        next_poll_ms=to_ms(next_poll_at),
         why=Why.CADENCE,
-        last_polled_at=look.registered_at,
+        last_polled_ms=look.registered_ms,
     )
 
 

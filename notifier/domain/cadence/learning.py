@@ -72,8 +72,9 @@ class Hazards:
 
         Returns: how many seconds ago it changed, as expected: the age of what came after it; 0 for no change.
         """
-        since_age_s = max(since_age_s, 0.0)
-        age_s = max(age_s, since_age_s + _SHORTEST_S)
+        if since_age_s < 0 or age_s < since_age_s + _SHORTEST_S:
+            since_age_s = max(since_age_s, 0.0)
+            age_s = max(age_s, since_age_s + _SHORTEST_S)
         chain = self._chain(situation)
         if not changed:
             span = span_of(since_age_s, age_s)

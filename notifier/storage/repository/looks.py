@@ -22,10 +22,10 @@ from sqlalchemy import (
     update,
 )
 
-from notifier.domain.cadence.plan import Why, after_asked
+from notifier.domain.cadence.plan import AFTER_ASKED, Why
 from notifier.domain.cadence.situation import Kind, Part, Situation
 from notifier.domain.deadline import Deadlines
-from notifier.domain.instant import from_ms, to_ms
+from notifier.domain.instant import from_ms, to_ms, whole_ms
 from notifier.domain.order import OrderId, Phase, Source
 from notifier.domain.snapshot import Reader, Snapshot
 from notifier.errors import Conflict, NotFound
@@ -104,6 +104,7 @@ _seen = given(
     "rows",
     {"id": Whole, "started_at": Whole, "next_poll_at": Whole, "why": WORD, "last_polled_at": Whole,
      "failures": Whole, "error": WORD, "doubted_at": Whole, "asked_at": Whole, "pace": Whole},
+    are_named_often=True,
 )  # fmt: skip
 _asked_at = type_coerce(looks.c.asked_at, Whole)
 # Nobody asks in the time to come: then the clock was set back while we were away.
@@ -240,7 +241,7 @@ class Looks(Rows):
             return
         now_ms = to_ms(now)
         rows = [_outcome_row(outcome, now_ms) for outcome in outcomes]
-        soon = to_ms(after_asked(now).at)
+        soon = now_ms + whole_ms(AFTER_ASKED.in_s)
         await self._do((_RECORD, [{"now": now_ms, "soon": soon, "rows": as_parameter(rows)}]))
 
     async def look_state(self, look_id: int) -> LookState:
@@ -310,18 +311,17 @@ class Looks(Rows):
 
 def _outcome_row(outcome: LookOutcome, now_ms: int) -> tuple[Any, ...]:
     """Return the values of `_seen`, the next poll later by as much as the clock was set back since."""
-    started_at, last_polled_at = outcome.started_at, outcome.last_polled_at
-    started_ms = to_ms(started_at)
+    gone_back_ms = max(0, outcome.started_ms - now_ms)
     return (
         outcome.look_id,
-        started_ms,
-        to_ms(outcome.next_poll_at) - max(0, started_ms - now_ms),
+        outcome.started_ms,
+        outcome.next_poll_ms - gone_back_ms,
         outcome.why,
-        started_ms if last_polled_at is started_at else _ms(last_polled_at),
+        outcome.last_polled_ms,
         outcome.failures,
         outcome.error,
-        _ms(outcome.doubted_at),
-        _ms(outcome.asked_at),
+        outcome.doubted_ms,
+        outcome.asked_ms,
         outcome.pace,
     )
 

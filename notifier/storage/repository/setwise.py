@@ -23,14 +23,21 @@ def as_parameter(rows: Sequence[Any]) -> str:
     return _encode(rows).decode()
 
 
-def given(parameter: str, columns: dict[str, TypeEngine[Any]]) -> Subquery:
-    """Return the rows of a parameter as a table with these columns, in the order of each row's values."""
+def given(parameter: str, columns: dict[str, TypeEngine[Any]], *, are_named_often: bool = False) -> Subquery:
+    """Return the rows of a parameter as a table with these columns, in the order of each row's values.
+
+    Each place of a statement that names a column takes it out of its row again, unless they are named often: then the
+    table is made first.
+    """
     value = _values(parameter).c.value
     members = (
         func.json_extract(value, f"$[{place}]", type_=kind).label(name)
         for place, (name, kind) in enumerate(columns.items())
     )
-    return select(*members).subquery("given")
+    rows = select(*members)
+    return (rows.offset(0) if are_named_often else rows).subquery(
+        "given"
+    )  # an offset keeps it from being merged
 
 
 def any_of(parameter: str) -> ScalarSelect[Any]:

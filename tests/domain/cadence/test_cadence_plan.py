@@ -1,23 +1,22 @@
-from datetime import timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.backoff import growing, jittered, wait_before_attempt
+from notifier.domain.cadence.law import wait_s
 from notifier.domain.cadence.learning import Hazards
 from notifier.domain.cadence.plan import (
+    AFTER_ASKED,
+    SECOND_LOOK,
     Bound,
     Plan,
     Terms,
     Why,
-    after_asked,
     after_error,
     after_not_found,
-    next_look,
+    after_wait,
     outlook,
     regret_s,
-    second_look,
     wait_for,
 )
 from notifier.domain.cadence.situation import Kind, Part, Situation
@@ -69,20 +68,16 @@ taught = st.lists(
 def looked(
     parts, hazards, *, price_s=3.0, policy=POLICY, heard=EVERYTHING, deadline_s=None, roll=0.5
 ) -> Plan:
-    return next_look(
-        parts,
-        Terms(price_s=price_s, policy=policy, heard=heard),
-        hazards=hazards,
-        now=NOW,
-        deadline_at=None if deadline_s is None else at(deadline_s),
-        roll=roll,
-    )
+    terms = Terms(price_s=price_s, policy=policy, heard=heard)
+    wait = wait_for(parts, terms, hazards=hazards, now_s=NOW.timestamp())
+    return after_wait(wait, least_s=policy.min_interval_s, until_deadline_s=deadline_s, roll=roll)
 
 
 @given(lives, taught, terms, rolls)
 def test_nobody_starves_and_nobody_is_asked_too_often(parts, hazards, terms, roll):
-    plan = next_look(parts, terms, hazards=hazards, now=NOW, deadline_at=None, roll=roll)
-    interval_s, policy = (plan.at - NOW).total_seconds(), terms.policy
+    policy = terms.policy
+    plan = looked(parts, hazards, price_s=terms.price_s, policy=policy, heard=terms.heard, roll=roll)
+    interval_s = plan.in_s
     ages_s = [(part.situation, NOW.timestamp() - part.since_s) for part in parts]
     longest_s = min(
         (ceiling_s(stake_of(*each), policy) for each in ages_s), default=policy.longest_interval_s
@@ -95,14 +90,14 @@ def test_nobody_starves_and_nobody_is_asked_too_often(parts, hazards, terms, rol
 def test_no_learned_look_is_past_a_deadline_that_can_be_met(parts, hazards, price_s, roll, deadline_s):
     free = looked(parts, hazards, price_s=price_s, roll=roll)
     plan = looked(parts, hazards, price_s=price_s, roll=roll, deadline_s=deadline_s)
-    assert plan.at == min(free.at, max(at(POLICY.min_interval_s), at(deadline_s)))
-    assert plan.why is (Why.CADENCE if plan.at == free.at else Why.DEADLINE)
+    assert plan.in_s == min(free.in_s, max(POLICY.min_interval_s, deadline_s))
+    assert plan.why is (Why.CADENCE if plan.in_s == free.in_s else Why.DEADLINE)
 
 
 @given(lives, taught, prices, st.floats(1, 50), rolls)
 def test_a_dearer_request_is_a_later_learned_look(parts, hazards, price_s, factor, roll):
     cheap, dear = (looked(parts, hazards, price_s=each, roll=roll) for each in (price_s, price_s * factor))
-    assert dear.at >= cheap.at - timedelta(milliseconds=10)
+    assert dear.in_s >= cheap.in_s - 0.01
 
 
 @given(lives, taught, prices)
@@ -110,13 +105,24 @@ def test_another_part_never_makes_the_look_later(parts, hazards, price_s):
     for number in range(len(parts)):
         fewer = looked(parts[:number], hazards, price_s=price_s)
         more = looked(parts[: number + 1], hazards, price_s=price_s)
-        assert more.at <= fewer.at + timedelta(milliseconds=10)
+        assert more.in_s <= fewer.in_s + 0.01
+
+
+@given(lives, taught, terms)
+def test_a_part_alone_is_waited_for_as_one_of_many(parts, hazards, terms):
+    for part in parts[:1]:
+        age_s = max(NOW.timestamp() - part.since_s, 0.0)
+        weight, longest_s = terms.stance(part.situation, age_s)
+        among_many_s = wait_s([(hazards.law(part.situation), age_s, weight)], terms.price_s, longest_s)
+        wait = wait_for((part,), terms, hazards=hazards, now_s=NOW.timestamp())
+        assert wait.seconds == min(max(among_many_s, terms.policy.min_interval_s), longest_s)
+        assert wait.longest_s == longest_s
 
 
 @given(lives, taught, rolls)
 def test_dice_move_a_learned_look_by_at_most_a_fifth(parts, hazards, roll):
-    middle = (looked(parts, hazards).at - NOW).total_seconds()
-    assert abs((looked(parts, hazards, roll=roll).at - NOW).total_seconds() - middle) <= 0.2 * middle
+    middle = looked(parts, hazards).in_s
+    assert abs(looked(parts, hazards, roll=roll).in_s - middle) <= 0.2 * middle
 
 
 @given(lives, taught, prices, heards)
@@ -151,24 +157,24 @@ def test_the_index_of_the_due_reaches_the_price_at_the_look():
 
 def test_an_order_that_nobody_hears_of_is_looked_at_once_an_hour_all_the_same():
     parts = (Part(situation=ORDERED, id="", mark="", since_s=NOW.timestamp()),)
-    assert looked(parts, Hazards(), heard=frozenset()).at == at(3600)
+    assert looked(parts, Hazards(), heard=frozenset()).in_s == 3600
 
 
 # Looks that are owed
 
 
 def test_the_looks_that_are_owed_have_fixed_waits():
-    assert second_look(NOW) == Plan(at(5), Why.SECOND_LOOK)
-    assert after_asked(NOW) == Plan(at(2), Why.AFTER_ASKED)
+    assert Plan(5, Why.SECOND_LOOK) == SECOND_LOOK
+    assert Plan(2, Why.AFTER_ASKED) == AFTER_ASKED
 
 
 # Errors
 
 
 def error_wait_s(failures: int, *, retry_after_s: float | None = None, roll: float = 0.5) -> float:
-    plan = after_error(failures, now=NOW, retry_after_s=retry_after_s, roll=roll, policy=POLICY)
+    plan = after_error(failures, retry_after_s=retry_after_s, roll=roll, policy=POLICY)
     assert plan.why is Why.SOURCE_ERROR
-    return (plan.at - NOW).total_seconds()
+    return plan.in_s
 
 
 def test_waits_after_errors_double_up_to_a_ceiling():
@@ -185,7 +191,7 @@ def test_waits_after_errors_keep_the_bounds_and_end_at_five_minutes(
     min_interval_s, max_interval_s, longest_s
 ):
     policy = PollingPolicy(min_interval_s=min_interval_s, max_interval_s=max_interval_s)
-    assert after_error(50, now=NOW, retry_after_s=None, roll=0.5, policy=policy).at == at(longest_s)
+    assert after_error(50, retry_after_s=None, roll=0.5, policy=policy).in_s == longest_s
 
 
 @given(st.integers(1, 10_000), rolls, st.none() | st.floats())
@@ -206,7 +212,7 @@ def test_the_upstream_is_given_the_time_it_asks_for_up_to_a_day():
 )
 def test_an_order_not_found_yet_has_five_minutes_of_grace(age_s, expected_s):
     plan = after_not_found(registered_at=at(-age_s), now=NOW, roll=0.5)
-    assert plan == (None if expected_s is None else Plan(at(expected_s), Why.NOT_FOUND_GRACE))
+    assert plan == (None if expected_s is None else Plan(pytest.approx(expected_s), Why.NOT_FOUND_GRACE))
 
 
 # Backoff

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from notifier.domain.cadence.plan import Why
 from notifier.domain.cadence.situation import parts_of
+from notifier.domain.instant import to_ms
 from notifier.domain.order import Source
 from notifier.storage.looking import LookOutcome
 from notifier.storage.pacing import PutOff
@@ -21,7 +22,12 @@ async def looks(storage, now=START, limit=10):
 
 async def record(storage, look, at, *, why=Why.CADENCE, pace=None):
     outcome = LookOutcome(
-        look_id=look.id, started_at=START, next_poll_at=at, why=why, last_polled_at=START, pace=pace
+        look_id=look.id,
+        started_ms=to_ms(START),
+        next_poll_ms=to_ms(at),
+        why=why,
+        last_polled_ms=to_ms(START),
+        pace=pace,
     )
     async with storage.writing() as tx:
         await tx.record_looks([outcome], now=START)

@@ -6,6 +6,7 @@ from given import snapshot, watched, wish
 from notifier.domain.cadence.plan import Why
 from notifier.domain.deadline import Deadlines
 from notifier.domain.event import Expectation
+from notifier.domain.instant import to_ms
 from notifier.domain.money import Money
 from notifier.domain.order import OrderKey, Phase, Source, WatchState
 from notifier.domain.snapshot import Reader
@@ -24,11 +25,11 @@ async def due(storage, now, **wanted):
 async def record(storage, look, *, started_at, next_poll_at, now=None, **members):
     done = LookOutcome(
         look_id=look.id,
-        started_at=started_at,
-        next_poll_at=next_poll_at,
+        started_ms=to_ms(started_at),
+        next_poll_ms=to_ms(next_poll_at),
         why=Why.CADENCE,
-        last_polled_at=started_at,
-        asked_at=look.asked_at,
+        last_polled_ms=to_ms(started_at),
+        asked_ms=look.asked_ms,
         **members,
     )
     async with storage.writing() as tx:
@@ -40,10 +41,10 @@ async def test_a_look_reckoned_by_a_clock_that_was_set_back_since_is_due_as_much
     (look,) = await due(storage, at())
     done = LookOutcome(
         look_id=look.id,
-        started_at=at(3600),
-        next_poll_at=at(3607),
+        started_ms=to_ms(at(3600)),
+        next_poll_ms=to_ms(at(3607)),
         why=Why.CADENCE,
-        last_polled_at=at(3600),
+        last_polled_ms=to_ms(at(3600)),
     )
     async with storage.writing() as tx:
         await tx.record_looks([done], now=at())
