@@ -89,7 +89,9 @@ def _taught_looks() -> float:
     """Return the looks at a failed order until it settles, on the mean of words and methods as they occurred."""
     lives = made_lives(USUAL, random.Random(1), _TAUGHT + 1)
     hazards = Comparison(lives, _TAUGHT, seed=1).learned(_POLICY.price_s)
-    paths = {tuple(row["path"]): sum(row["events"]) for row in hazards.document()["situations"]}
+    paths: dict[tuple[str, ...], float] = {
+        tuple(row["path"]): sum(row["events"]) for row in hazards.document()["situations"]
+    }
     found = [
         (Situation(Source.ORDER, Kind.ORDER, path[2], path[3], ACCOUNT), count)
         for path, count in paths.items()
