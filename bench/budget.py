@@ -195,11 +195,11 @@ def _turns(prices: Sequence[float]) -> int:
     """Return how often the price turned round and went back by more than a quarter."""
     turns, extreme, direction = 0, prices[0], 0
     for price_s in prices:
-        if (direction >= 0 and price_s > extreme) or (direction <= 0 and price_s < extreme):
-            direction = direction or (1 if price_s > extreme else -1)
+        if (price_s - extreme) * direction > 0:
             extreme = price_s
         elif abs(price_s / extreme - 1) > _TURN:
-            turns, direction, extreme = turns + 1, -direction, price_s
+            turns += direction != 0
+            extreme, direction = price_s, 1 if price_s > extreme else -1
     return turns
 
 

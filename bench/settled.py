@@ -5,6 +5,7 @@ looks an order until it settles, at shipped settings and before anything is lear
 """
 
 import asyncio
+import random
 import sqlite3
 import sys
 import tempfile
@@ -21,19 +22,23 @@ from notifier.domain.cadence.law import Law
 from notifier.domain.cadence.prior import prior_of
 from notifier.domain.cadence.situation import Kind, Situation
 from notifier.domain.cadence.stakes import ceiling_s, stake_of, weight_of
-from notifier.domain.order import Source, parse_order_id
+from notifier.domain.order import Phase, Source, parse_order_id, phase_of
 from notifier.domain.polling import PollingPolicy
 from notifier.logs import configure
 from notifier.metrics import Metrics
+from notifier.simulation.comparison import Comparison
+from notifier.simulation.learned import ACCOUNT
+from notifier.simulation.making import USUAL, made_lives
 from notifier.storage.contract import Storage
 from notifier.storage.engine import open_storage
 from notifier.storage.records import Registration
 
 _FEW, _MANY = 1000, 1_000_000
-_REPEATS, _WARM_S, _IDLE_S = 500, 5.0, 20.0
+_REPEATS, _WARM_S, _IDLE_S = 500, 5.0, 152.0
 _POLICY = PollingPolicy()
 _PAID_S, _FAILED_S, _YOUNG_S = _POLICY.settle_charged_after_s, _POLICY.settle_failed_after_s, 7200.0
 _PAID = 0.7
+_TAUGHT, _BY_METHOD = 5000, 4
 _COPIES = "with recursive n(value) as (select 2 union all select value + 1 from n where value < ?) "
 
 
@@ -72,11 +77,32 @@ def _unsettled() -> Iterator[tuple[str, float]]:
         (_PAID * paid + (1 - _PAID) * failed) / mean_s,
     )
     yield "failed alone, of any age: a million of them a day, each open for two hours", failed / _FAILED_S
+    yield f"the same, {_TAUGHT:,} made orders having taught", _taught_looks() / _FAILED_S
 
 
 def _looks(word: str, until_s: float) -> int:
-    situation, age_s, count = Situation(Source.ORDER, Kind.ORDER, word, "", "bench"), 0.0, 0
-    law = Law(prior_of(situation))
+    situation = Situation(Source.ORDER, Kind.ORDER, word, "", "bench")
+    return _count(situation, Law(prior_of(situation)), until_s)
+
+
+def _taught_looks() -> float:
+    """Return the looks at a failed order until it settles, on the mean of words and methods as they occurred."""
+    lives = made_lives(USUAL, random.Random(1), _TAUGHT + 1)
+    hazards = Comparison(lives, _TAUGHT, seed=1).learned(_POLICY.price_s)
+    paths: dict[tuple[str, ...], float] = {
+        tuple(row["path"]): sum(row["events"]) for row in hazards.document()["situations"]
+    }
+    found = [
+        (Situation(Source.ORDER, Kind.ORDER, path[2], path[3], ACCOUNT), count)
+        for path, count in paths.items()
+        if len(path) == _BY_METHOD and phase_of(path[2]) is Phase.FAILED
+    ]
+    looks = sum(count * _count(situation, hazards.law(situation), _FAILED_S) for situation, count in found)
+    return looks / sum(count for _, count in found)
+
+
+def _count(situation: Situation, law: Law, until_s: float) -> int:
+    age_s, count = 0.0, 0
     while age_s < until_s:
         stake = stake_of(situation, age_s)
         price_s = _POLICY.price_s / weight_of(situation, stake)
