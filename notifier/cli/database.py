@@ -3,7 +3,8 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from notifier.config.model import Config
+    from notifier.storage.engine import SqlStorage
     from notifier.storage.records import Finding
 
 db = App(name="db", help="The database, while no daemon runs on it.")
@@ -96,29 +98,17 @@ def _copy(path: Path, file: Path, holder: str) -> int:
 async def prune(*, options: Common = COMMON) -> None:
     """Delete history older than storage.retention_days, as the daemon does every hour; nothing owed goes."""
     from notifier.clock import SystemClock
-    from notifier.storage.engine import open_storage
     from notifier.workers.janitor import forget_some
 
     config, path = configured(options)
-    if not await asyncio.to_thread(path.exists):
-        raise Failed(f"there is no database at {path}; `notifier run` makes one")
     clock = SystemClock()
     retention = timedelta(days=config.storage.retention_days)
-    storage = await open_storage(
-        path,
-        clock=clock,
-        master_key=config.server.master_key,
-        next_master_key=config.server.next_master_key,
-        holder="notifier db prune",
-    )
     total, gone = 0, 1
-    try:
+    async with _opened(config, path, "prune") as storage:
         while gone:
             async with storage.writing() as tx:
                 gone = await forget_some(tx, now=clock.now(), retention=retention)
             total += gone
-    finally:
-        await storage.close()
     tell({"database": str(path), "deleted": total}, f"{total} rows deleted from {safe(path)}", options)
 
 
@@ -129,31 +119,48 @@ async def audit(*, options: Common = COMMON) -> int:
     Things are overdue by the instant at which the daemon lived last, not by now.
     """
     from notifier.app.playground import ACCOUNT
-    from notifier.clock import SystemClock
     from notifier.domain.instant import EPOCH
     from notifier.storage.auditing import audit as audit_storage
-    from notifier.storage.engine import open_storage
     from notifier.storage.records import Sign
 
     config, path = configured(options)
-    if not await asyncio.to_thread(path.exists):
-        raise Failed(f"there is no database at {path}; `notifier run` makes one")
-    storage = await open_storage(
-        path,
-        clock=SystemClock(),
-        master_key=config.server.master_key,
-        next_master_key=config.server.next_master_key,
-        holder="notifier db audit",
-    )
-    try:
+    async with _opened(config, path, "audit") as storage:
         async with storage.reading() as tx:
             alive_at = await tx.noted(Sign.ALIVE)
         accounts = list(config.accounts) or [ACCOUNT]
         findings = await audit_storage(storage, accounts=accounts, at=alive_at or EPOCH)
-    finally:
-        await storage.close()
     _tell_findings(path, findings, alive_at, options)
     return FAILED if findings else 0
+
+
+@db.command
+async def lifecycles(file: Path, /, *, options: Common = COMMON) -> None:
+    """Write how orders went, as far as they were seen, for `notifier simulate --lifecycles FILE`.
+
+    Orders that were over when they were first seen are left out: nobody knows when they changed.
+
+    :param file: A CSV file; it must not exist yet.
+    """
+    from notifier.app.playground import ACCOUNT
+    from notifier.simulation.history import seen_lives
+    from notifier.simulation.lives import COLUMNS, write_rows
+
+    config, path = configured(options)
+    if await asyncio.to_thread(file.exists):
+        raise Misuse(f"{file} exists already; name another file")
+    orders = 0
+    async with _opened(config, path, "lifecycles") as storage:
+        with file.open("x", encoding="utf-8", newline="") as written:
+            written.write(",".join(COLUMNS) + "\n")
+            for account in list(config.accounts) or [ACCOUNT]:
+                async for rows in seen_lives(storage, account):
+                    write_rows(written, rows)
+                    orders += 1
+    tell(
+        {"lifecycles": str(file), "orders": orders},
+        f"{safe(file)} holds {orders} orders of {safe(path)}",
+        options,
+    )
 
 
 def _tell_findings(
@@ -179,6 +186,30 @@ def _tell_findings(
             note(f"[dim]The first {len(finding.rows)} of them.[/]")
     if not findings:
         note(f"{safe(path)}: nothing is lost and nothing overdue")
+
+
+@asynccontextmanager
+async def _opened(config: "Config", path: Path, verb: str) -> "AsyncIterator[SqlStorage]":
+    """Hold a database that is there already.
+
+    Raises: Failed where there is none; StorageError.
+    """
+    from notifier.clock import SystemClock
+    from notifier.storage.engine import open_storage
+
+    if not await asyncio.to_thread(path.exists):
+        raise Failed(f"there is no database at {path}; `notifier run` makes one")
+    storage = await open_storage(
+        path,
+        clock=SystemClock(),
+        master_key=config.server.master_key,
+        next_master_key=config.server.next_master_key,
+        holder=f"notifier db {verb}",
+    )
+    try:
+        yield storage
+    finally:
+        await storage.close()
 
 
 def configured(options: Common) -> "tuple[Config, Path]":

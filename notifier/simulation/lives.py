@@ -61,6 +61,12 @@ def read_lives(file: Path) -> list[Life]:
             raise InvalidValue(str(file), f"is neither UTF-8 text nor whole gzip ({error})") from None
 
 
+def write_rows(file: TextIO, rows: Iterable[Row]) -> None:
+    """Write rows as `read_lives` reads them, without the line that names the columns."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerows((row.order_id, row.method, f"{row.at_s:.2f}", row.subject, row.status) for row in rows)
+
+
 def lives_of(rows: Iterable[Row]) -> list[Life]:
     """Gather rows into lives; the rows of an order may stand apart and in any order."""
     gathered: dict[str, list[Row]] = {}

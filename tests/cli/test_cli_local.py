@@ -1,5 +1,6 @@
 """Verbs that work without a daemon: render and db."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from notifier.domain.document import sample_event_document
 from notifier.domain.order import OrderId
 from notifier.storage.engine import open_storage
 from notifier.storage.records import Registration, Sign
+from support.builders import a_snapshot, an_order
 from support.clock import FakeClock
 
 
@@ -135,7 +137,39 @@ async def test_an_audit_shows_what_is_lost_and_fails(cli):
     assert told.json["as_of"] == "2026-03-02T06:15:00.000Z"
 
 
-@pytest.mark.parametrize("verb", [("migrate",), ("status",), ("backup", "copy.db"), ("prune",), ("audit",)])
+async def test_what_was_seen_is_written_for_the_simulator(cli, tmp_path):
+    assert (await cli("db", "lifecycles", "orders.csv")).status == 1
+    clock = FakeClock()
+    storage = await open_storage(Path("notifier-sandbox.db"), clock=clock)
+    async with storage.writing() as tx:
+        for number in range(40):
+            order = Registration(account="sandbox", order_id=OrderId(f"JP{number}"))
+            watch, _ = await tx.register(order, now=clock.now())
+            for version, status in enumerate(("NEW", "PENDING_VBV", "CHARGED")):
+                seen_at = clock.now() + timedelta(seconds=20 * version)
+                not_before = seen_at - timedelta(seconds=10) if version else None
+                now = replace(watch, version=version)
+                await tx.add_snapshot(
+                    now, a_snapshot(an_order(status)), observed_at=seen_at, not_before=not_before
+                )
+    await storage.close()
+    ran = await cli("db", "lifecycles", "orders.csv", "--json")
+    assert ran.json == {"lifecycles": "orders.csv", "orders": 40}
+    assert (tmp_path / "orders.csv").read_text().splitlines()[:4] == [
+        "order_id,payment_method_type,at_s,subject,status",
+        "sandbox:JP0,,0.00,order,NEW",
+        "sandbox:JP0,,15.00,order,PENDING_VBV",
+        "sandbox:JP0,,35.00,order,CHARGED",
+    ]
+    simulated = await cli("simulate", "--lifecycles", "orders.csv", "--policy", "fixed:60", "--json")
+    assert simulated.json["results"][0]["delay_mean_s"] > 0
+    assert (await cli("db", "lifecycles", "orders.csv")).status == 2
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [("migrate",), ("status",), ("backup", "copy.db"), ("prune",), ("audit",), ("lifecycles", "orders.csv")],
+)
 async def test_who_holds_the_database_is_named(cli, verb, tmp_path):
     storage = await open_storage(Path("notifier-sandbox.db"), clock=FakeClock(), holder="notifier run")
     try:
