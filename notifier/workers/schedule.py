@@ -55,6 +55,7 @@ class Schedule:
         try:
             await stop.wait()
             scheduler.pause()
+            await asyncio.sleep(0)  # What has just come due begins, or it would be cancelled before.
             # shutdown() cancels what runs, so what runs is let finish first.
             if self._running:
                 await asyncio.wait(self._running)

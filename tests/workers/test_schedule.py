@@ -1,6 +1,7 @@
 """What recurs does so by our clock, and a job that is slow is not a job that failed."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from notifier.clock import FastClock
@@ -54,4 +55,23 @@ async def test_a_job_that_is_still_at_it_is_not_run_beside_itself():
     metrics = await _run(work, until)
 
     assert running == [0]
+    assert _count(metrics, "failed") == 0
+
+
+async def test_a_job_that_comes_due_in_the_moment_of_the_stop_has_not_failed():
+    metrics, clock, stop, done = Metrics(), FastClock(60), asyncio.Event(), []
+
+    async def work() -> None:
+        done.append(1)
+
+    schedule = Schedule((Job(name="work", every_s=30, run=work),), clock=clock, metrics=metrics)
+    async with asyncio.timeout(MOST_S), asyncio.TaskGroup() as tasks:
+        tasks.create_task(schedule.run(stop))
+        await asyncio.sleep(0)
+        # Both find their time come when the loop looks up from what held it.
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.45, loop.call_soon, stop.set)
+        loop.call_later(0.4, time.sleep, 0.2)
+
+    assert done == [1]
     assert _count(metrics, "failed") == 0
