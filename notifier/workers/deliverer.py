@@ -204,7 +204,10 @@ class Deliverer:
         self, tx: Transaction, heads: Sequence[DueDelivery], now: datetime
     ) -> list[DueDelivery]:
         """Return what goes in one message with the heads of its lanes; what strangers' templates make does not."""
-        ours = [each for each in heads if not self._handed.renders(each)] if self._folder.names else []
+        fold = self._folder.names
+        ours = [
+            each for each in heads if each.subscription.channel in fold and not self._handed.renders(each)
+        ]
         found = self._lines.strangers(await self._folder.followers(tx, ours)) if ours else []
         return [each for each in found if not self._is_past(each, now)]
 

@@ -78,7 +78,7 @@ class Calls:
         )
         if isinstance(reply, Outcome):
             return Said(reply)
-        outcome, word = judged(reply, is_api=bool(headers), now=self._clock.now())
+        outcome, word = judged(reply, is_api=bool(headers), clock=self._clock)
         if outcome.verdict is Verdict.OWN_FAULT and word:
             _log.error("slack.bot_refused", word=word)
         channel, ts = _CHANNEL.search(reply.body), _TS.search(reply.body)

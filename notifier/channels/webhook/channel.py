@@ -67,7 +67,7 @@ class WebhookChannel:
         )
         if isinstance(reply, Outcome):
             return reply
-        outcome = outcome_of(reply, now=self._clock.now())
+        outcome = outcome_of(reply, self._clock)
         if has_own:
             return structs.replace(outcome, answer=without(outcome.answer, _confided(address)))
         return outcome
