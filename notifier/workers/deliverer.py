@@ -13,8 +13,6 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from msgspec import structs
-
 from notifier.channels.contract import Channel
 from notifier.channels.handed.cells import Cells
 from notifier.clock import Clock
@@ -304,7 +302,7 @@ class Deliverer:
         now = self._clock.now()
         for claimed in unsent:
             self._receivers.given_back(claimed.due, now)
-            self._recorder.add((claimed, None, structs.replace(claimed.due.delivery, due_at=now), None))
+            self._recorder.add((claimed, None, claimed.due.delivery._replace(due_at=now), None))
 
     async def _write(self, tx: Transaction, group: Sequence[Made]) -> None:
         now = self._clock.now()

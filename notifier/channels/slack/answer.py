@@ -2,8 +2,6 @@
 
 import re
 
-from msgspec import structs
-
 from notifier.channels.answer import outcome_of
 from notifier.channels.egress import Reply
 from notifier.clock import Clock
@@ -51,8 +49,8 @@ def judged(reply: Reply, *, is_api: bool, clock: Clock) -> tuple[Outcome, str]:
     word = found[1].decode() if found else ""
     if word in _MEANINGS:
         verdict, reason = _MEANINGS[word]
-        return structs.replace(outcome, verdict=verdict, reason=reason), word
+        return outcome._replace(verdict=verdict, reason=reason), word
     if is_fine:
         reason = Reason.REFUSED_BY_SERVICE if word else Reason.ANSWER_UNREADABLE
-        return structs.replace(outcome, verdict=Verdict.RETRY, reason=reason), word
+        return outcome._replace(verdict=Verdict.RETRY, reason=reason), word
     return outcome, word

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import structs
 from yarl import URL
 
 from notifier.channels.answer import without
@@ -83,7 +82,7 @@ class Calls:
             _log.error("slack.bot_refused", word=word)
         channel, ts = _CHANNEL.search(reply.body), _TS.search(reply.body)
         return Said(
-            structs.replace(outcome, answer=without(outcome.answer, [secret])),
+            outcome._replace(answer=without(outcome.answer, [secret])),
             word,
             channel[1].decode() if channel else "",
             ts[1].decode() if ts else "",
