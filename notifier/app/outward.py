@@ -30,7 +30,7 @@ def watchdog(config: Config, clock: Clock, stack: AsyncExitStack) -> Callable[[]
 
     async def knock() -> Outcome:
         answered = await egress.post(url.reveal(), body=_BODY, headers={}, timeout_s=_TIMEOUT_S)
-        return answered if isinstance(answered, Outcome) else outcome_of(answered, now=clock.now())
+        return answered if isinstance(answered, Outcome) else outcome_of(answered, clock)
 
     return knock
 

@@ -2,29 +2,30 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from notifier.channels.egress import Reply
+from notifier.clock import Clock
 from notifier.domain.delivery import Outcome, Reason, Verdict
 
 _SECONDS = re.compile(r"\d{1,9}")
 _SHORTEST_SECRET = 4
 
 
-def outcome_of(reply: Reply, *, now: datetime) -> Outcome:
+def outcome_of(reply: Reply, clock: Clock) -> Outcome:
     """Return the outcome by status: 2xx accepts, 410 ends, everything else is tried again (interface 5)."""
     verdict, reason = _meaning(reply.status)
     return Outcome(
         verdict=verdict,
         reason=reason,
         http_status=reply.status,
-        retry_after_s=retry_after_s(reply.retry_after, now=now),
+        retry_after_s=retry_after_s(reply.retry_after, clock),
         answer=reply.body,
     )
 
 
-def retry_after_s(text: str | None, *, now: datetime) -> float | None:
+def retry_after_s(text: str | None, clock: Clock) -> float | None:
     """Read `Retry-After` in both of its forms, seconds or a date; anything else is as if it was not there."""
     if text is None:
         return None
@@ -34,7 +35,7 @@ def retry_after_s(text: str | None, *, now: datetime) -> float | None:
         at = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - clock.now()).total_seconds())
 
 
 def without(answer: bytes, secrets: Iterable[str]) -> bytes:

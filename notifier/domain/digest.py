@@ -3,8 +3,6 @@
 News of orders may; what wakes people, or tells of the notifier itself, goes at once and alone.
 """
 
-from msgspec import structs
-
 from notifier.domain.delivery import Delivery, last_call
 from notifier.domain.event import Event
 from notifier.domain.instant import from_ms, to_ms
@@ -35,11 +33,11 @@ def gathered(delivery: Delivery, window_s: float) -> Delivery:
         return delivery
     window_ms = max(1, round(window_s * 1000))
     end = from_ms((to_ms(delivery.due_at) // window_ms + 1) * window_ms)
-    return structs.replace(delivery, due_at=max(delivery.due_at, min(end, last_call(delivery))))
+    return delivery._replace(due_at=max(delivery.due_at, min(end, last_call(delivery))))
 
 
 def together(delivery: Delivery, first: Delivery) -> Delivery:
     """Return a delivery that is tried again due with the first of its message, if it lives that long."""
     if delivery.due_at is None or first.due_at is None or first.due_at >= delivery.expires_at:
         return delivery
-    return structs.replace(delivery, due_at=first.due_at)
+    return delivery._replace(due_at=first.due_at)

@@ -11,8 +11,6 @@ from functools import partial
 from itertools import takewhile
 from typing import Any
 
-from msgspec import structs
-
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason, owed
 from notifier.domain.document import event_document, order_document
 from notifier.domain.juspay_names import TEMPLATE as ONE_A_VERSION
@@ -206,4 +204,4 @@ async def owe_again(
 
 def _replayed(delivery: Delivery) -> Delivery:
     is_pending = delivery.state is DeliveryState.PENDING
-    return structs.replace(delivery, reason=Reason.REPLAYED) if is_pending else delivery
+    return delivery._replace(reason=Reason.REPLAYED) if is_pending else delivery

@@ -99,7 +99,7 @@ def _parcel(claimed: Claimed, now: datetime) -> Parcel:
             headers=secrets.headers,
             basic_auth=secrets.basic_auth,
         ),
-        behind=tuple(due.behind),
+        behind=due.behind,
         replay_id=due.replay_id,
         handle=claimed.handle,
     )

@@ -13,8 +13,6 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from msgspec import structs
-
 from notifier.channels.contract import Channel
 from notifier.channels.handed.cells import Cells
 from notifier.clock import Clock
@@ -204,7 +202,10 @@ class Deliverer:
         self, tx: Transaction, heads: Sequence[DueDelivery], now: datetime
     ) -> list[DueDelivery]:
         """Return what goes in one message with the heads of its lanes; what strangers' templates make does not."""
-        ours = [each for each in heads if not self._handed.renders(each)] if self._folder.names else []
+        fold = self._folder.names
+        ours = [
+            each for each in heads if each.subscription.channel in fold and not self._handed.renders(each)
+        ]
         found = self._lines.strangers(await self._folder.followers(tx, ours)) if ours else []
         return [each for each in found if not self._is_past(each, now)]
 
@@ -301,7 +302,7 @@ class Deliverer:
         now = self._clock.now()
         for claimed in unsent:
             self._receivers.given_back(claimed.due, now)
-            self._recorder.add((claimed, None, structs.replace(claimed.due.delivery, due_at=now), None))
+            self._recorder.add((claimed, None, claimed.due.delivery._replace(due_at=now), None))
 
     async def _write(self, tx: Transaction, group: Sequence[Made]) -> None:
         now = self._clock.now()

@@ -115,12 +115,10 @@ class Folder:
         now, channel = self._clock.now(), first.due.subscription.channel
         if outcome.verdict is Verdict.GONE:
             # The receiver is no more: what else is owed to it is not at fault, and waits for somebody to decide.
-            return made + [
-                (each, None, structs.replace(each.due.delivery, due_at=now), None) for each in others
-            ]
+            return made + [(each, None, each.due.delivery._replace(due_at=now), None) for each in others]
         own = outcome
         if outcome.verdict is Verdict.ACCEPTED:
-            own = structs.replace(outcome, reason=Reason.FOLDED, answer=b"", handle=None)
+            own = outcome._replace(reason=Reason.FOLDED, answer=b"", handle=None)
         for each in others:
             schedule = schedule_of(each.due, self._limits)
             ended = advance(each.delivery, own, now=now, schedule=schedule, roll=0.5)

@@ -1,6 +1,7 @@
 """Callbacks: what is sent, what an answer means, and signatures that others can verify."""
 
-from base64 import b64decode
+import hmac
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
@@ -176,6 +177,14 @@ def test_one_flipped_bit_fails(body, data):
     flipped = bytearray(body)
     flipped[bit // 8] ^= 1 << bit % 8
     assert verify([SECRET], signed([SECRET], body, START), bytes(flipped), START) is not None
+
+
+@given(st.binary(min_size=1, max_size=200), bodies)
+def test_a_signature_is_the_hmac_of_id_time_and_body(key, body):
+    secret = f"whsec_{b64encode(key).decode()}"
+    expected = hmac.digest(key, f"evt_1.{timestamp(START)}.".encode() + body, "sha256")
+    for _ in range(2):  # what was kept of the key serves again
+        assert sign([secret], event_id="evt_1", at=START, body=body) == f"v1,{b64encode(expected).decode()}"
 
 
 def test_any_zone_signs_the_same_instant():

@@ -21,6 +21,7 @@ from notifier.domain.order import Phase, WatchState, known_statuses, phase_of
 from notifier.domain.snapshot import Subject
 from notifier.storage.records import Lanes
 from support.builders import NOW, an_event
+from support.clock import FakeClock
 
 _EVENTS, _RECEIVERS = "docs/events.md", "docs/receivers.md"
 _TYPES = "## Types of this version"
@@ -125,7 +126,7 @@ def test_what_an_answer_means_is_what_the_table_says(row):
     wanted = next(verdict for text, verdict in verdicts.items() if meaning.startswith(text))
 
     for status in _SHOWN_BY.get(answered) or map(int, answered.split(", ")):
-        outcome = outcome_of(Reply(status=status, retry_after=None, body=b""), now=NOW)
+        outcome = outcome_of(Reply(status=status, retry_after=None, body=b""), FakeClock())
         assert outcome.verdict == wanted
         assert code(reason) == [outcome.reason]
 

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import structs
 
 from notifier.domain.delivery import (
     Delivery,
@@ -189,10 +188,10 @@ def test_every_delivery_ends_whatever_happens(schedule, script, expires_after_s,
         if delivery.state.is_final:
             break
         assert now < delivery.expires_at
-        delivery = structs.replace(delivery, attempts=delivery.attempts + 1)
+        delivery = delivery._replace(attempts=delivery.attempts + 1)
         counted += attempt.outcome.verdict is not Verdict.OWN_FAULT
         if is_paused_meanwhile and step == 2:
-            delivery = structs.replace(delivery, state=HELD)
+            delivery = delivery._replace(state=HELD)
         now += timedelta(seconds=attempt.took_s)
         delivery = advance(delivery, attempt.outcome, now=now, schedule=schedule, roll=attempt.roll)
         assert delivery.attempts == counted <= len(schedule) + 1

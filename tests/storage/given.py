@@ -1,7 +1,5 @@
 """Values to begin a test with."""
 
-from msgspec import structs
-
 from notifier.config.secret import Secret
 from notifier.domain.delivery import (
     Delivery,
@@ -133,7 +131,7 @@ async def claimed(storage, *found, until, token="t", body=b"body"):
 
 def begun(found) -> Delivery:
     """The delivery as its claim has left it."""
-    return structs.replace(found.delivery, attempts=found.delivery.attempts + 1)
+    return found.delivery._replace(attempts=found.delivery.attempts + 1)
 
 
 def outcome(verdict):

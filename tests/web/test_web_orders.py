@@ -3,9 +3,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from msgspec import structs
 
-from notifier.domain.delivery import Delivery, DeliveryState, Reason
+from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.document import event_document, order_document
 from notifier.domain.instant import seconds
 from notifier.domain.order import order_key
@@ -38,8 +37,7 @@ async def attempt(storage, delivery_id, answer):
             delivery_id=due.delivery.id, number=1, started_at=now, duration_ms=12, reason=Reason.HTTP_STATUS,
             http_status=503, retry_after_s=9.5, answer=answer,
         )  # fmt: skip
-        after: Delivery = structs.replace(
-            due.delivery,
+        after = due.delivery._replace(
             attempts=1,
             reason=Reason.HTTP_STATUS,
             due_at=now + seconds(5),

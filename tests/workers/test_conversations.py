@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from msgspec import structs
 
 from notifier.channels.egress import Egress
 from notifier.channels.reach import Reach
@@ -98,9 +97,7 @@ def talking(house):
 
 async def test_a_handle_is_given_to_the_next_attempt_of_its_subject_even_after_a_restart(house, talking):
     await _subscribe(house)
-    talking.outcomes.extend(
-        [structs.replace(ACCEPTED, handle="first"), structs.replace(ACCEPTED, handle="second")]
-    )
+    talking.outcomes.extend([ACCEPTED._replace(handle="first"), ACCEPTED._replace(handle="second")])
     for why in (Why.OPENED, Why.SCOPE_GREW, Why.RESOLVED):
         await _tell(house, why)
         async with house.running(_deliverer(house, talking)):
@@ -110,7 +107,7 @@ async def test_a_handle_is_given_to_the_next_attempt_of_its_subject_even_after_a
 
 async def test_what_a_failed_attempt_has_done_is_known_to_its_next(house, talking):
     await _subscribe(house)
-    talking.outcomes.append(structs.replace(UNAVAILABLE, handle="posted"))
+    talking.outcomes.append(UNAVAILABLE._replace(handle="posted"))
     await _tell(house, Why.OPENED)
     async with house.running(_deliverer(house, talking)):
         await house.pass_time(10)
@@ -119,7 +116,7 @@ async def test_what_a_failed_attempt_has_done_is_known_to_its_next(house, talkin
 
 async def test_handles_are_of_one_incident_each_and_of_channels_that_ask_for_them(house, talking):
     await _subscribe(house)
-    talking.usual = structs.replace(ACCEPTED, handle="its own")
+    talking.usual = ACCEPTED._replace(handle="its own")
     for incident in ("inc_0000000000000001", "inc_0000000000000002", "inc_0000000000000001"):
         await _tell(house, Why.SCOPE_GREW, incident=incident)
     async with house.running(_deliverer(house, talking)):
@@ -199,7 +196,7 @@ async def test_a_page_goes_before_the_notices_that_wait_in_its_line(house, talki
 
 async def test_a_forgotten_conversation_is_pruned(house, talking):
     await _subscribe(house)
-    talking.usual = structs.replace(ACCEPTED, handle="old")
+    talking.usual = ACCEPTED._replace(handle="old")
     await _tell(house, Why.OPENED)
     async with house.running(_deliverer(house, talking)):
         await house.pass_time(2)

@@ -4,8 +4,6 @@ import asyncio
 import json
 from datetime import timedelta
 
-from msgspec import structs
-
 from notifier.domain.delivery import DeliveryState, Outcome, Reason, Verdict
 from notifier.domain.order import order_key
 from notifier.domain.subscription import OPERATORS, Ordering, SubscriptionState
@@ -262,7 +260,7 @@ async def test_a_rate_is_kept(house):
 async def test_of_an_answer_that_is_not_to_be_kept_length_and_digest_are(house):
     await house.subscribe("order.*")
     await _seen(house, "OW1", "CHARGED")
-    house.channel.usual = structs.replace(house.channel.usual, answer=b"thank you, Mr Rao")
+    house.channel.usual = house.channel.usual._replace(answer=b"thank you, Mr Rao")
     async with house.running(house.deliverer(keep_answers=False)):
         pass
     async with house.storage.reading() as tx:

@@ -1,12 +1,10 @@
 """What Slack's words mean for a delivery. Webhooks answer in plain words, the API with 200 and JSON."""
 
 import re
-from datetime import datetime
-
-from msgspec import structs
 
 from notifier.channels.answer import outcome_of
 from notifier.channels.egress import Reply
+from notifier.clock import Clock
 from notifier.domain.delivery import Outcome, Reason, Verdict
 
 FORMATTING = frozenset(
@@ -41,9 +39,9 @@ _MEANINGS = {
 }  # fmt: skip
 
 
-def judged(reply: Reply, *, is_api: bool, now: datetime) -> tuple[Outcome, str]:
+def judged(reply: Reply, *, is_api: bool, clock: Clock) -> tuple[Outcome, str]:
     """Return the outcome, and Slack's word for what went wrong, if it gave one."""
-    outcome = outcome_of(reply, now=now)
+    outcome = outcome_of(reply, clock)
     is_fine = outcome.verdict is Verdict.ACCEPTED
     if is_fine and (not is_api or _OK.match(reply.body)):
         return outcome, ""
@@ -51,8 +49,8 @@ def judged(reply: Reply, *, is_api: bool, now: datetime) -> tuple[Outcome, str]:
     word = found[1].decode() if found else ""
     if word in _MEANINGS:
         verdict, reason = _MEANINGS[word]
-        return structs.replace(outcome, verdict=verdict, reason=reason), word
+        return outcome._replace(verdict=verdict, reason=reason), word
     if is_fine:
         reason = Reason.REFUSED_BY_SERVICE if word else Reason.ANSWER_UNREADABLE
-        return structs.replace(outcome, verdict=Verdict.RETRY, reason=reason), word
+        return outcome._replace(verdict=Verdict.RETRY, reason=reason), word
     return outcome, word

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import structs
 from yarl import URL
 
 from notifier.channels.answer import without
@@ -78,12 +77,12 @@ class Calls:
         )
         if isinstance(reply, Outcome):
             return Said(reply)
-        outcome, word = judged(reply, is_api=bool(headers), now=self._clock.now())
+        outcome, word = judged(reply, is_api=bool(headers), clock=self._clock)
         if outcome.verdict is Verdict.OWN_FAULT and word:
             _log.error("slack.bot_refused", word=word)
         channel, ts = _CHANNEL.search(reply.body), _TS.search(reply.body)
         return Said(
-            structs.replace(outcome, answer=without(outcome.answer, [secret])),
+            outcome._replace(answer=without(outcome.answer, [secret])),
             word,
             channel[1].decode() if channel else "",
             ts[1].decode() if ts else "",

@@ -115,4 +115,4 @@ def _known(text: str | None, target: str) -> Handle | None:
 
 
 def _with(outcome: Outcome, handle: Handle) -> Outcome:
-    return structs.replace(outcome, handle=msgspec.json.encode(handle).decode())
+    return outcome._replace(handle=msgspec.json.encode(handle).decode())

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec import structs
 
 from notifier.channels.answer import outcome_of, without
 from notifier.channels.contract import Address, Parcel
@@ -67,9 +66,9 @@ class WebhookChannel:
         )
         if isinstance(reply, Outcome):
             return reply
-        outcome = outcome_of(reply, now=self._clock.now())
+        outcome = outcome_of(reply, self._clock)
         if has_own:
-            return structs.replace(outcome, answer=without(outcome.answer, _confided(address)))
+            return outcome._replace(answer=without(outcome.answer, _confided(address)))
         return outcome
 
     async def close(self) -> None:
