@@ -63,6 +63,15 @@ class Conflict(StorageError):
     """The row exists already, or changed under the writer."""
 
 
+class SealBroken(StorageError):
+    """The secrets of a subscription do not open: its row was changed from outside."""
+
+    def __init__(self, message: str, *, account: str, subscription: str) -> None:
+        super().__init__(message)
+        self.account = account
+        self.subscription = subscription
+
+
 class StorageLocked(StorageError):
     """Another process holds this database; the message names it."""
 

@@ -11,6 +11,7 @@ Each subscription has a line of its own with few senders, so a slow target fills
 import asyncio
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from notifier.channels.contract import Channel
@@ -27,7 +28,7 @@ from notifier.domain.delivery import (
     expire,
 )
 from notifier.domain.subscription import SubscriptionId
-from notifier.errors import StorageError
+from notifier.errors import SealBroken, StorageError
 from notifier.logs import get_logger
 from notifier.metrics import Metrics
 from notifier.storage.contract import Storage, Transaction
@@ -115,12 +116,22 @@ class Deliverer:
                     try:
                         await self._turn(senders)
                     except StorageError as error:
+                        if isinstance(error, SealBroken):
+                            await self._shut_out(error)
                         log.warning("deliverer.waiting", error=str(error))
                         await self._clock.wait(stop, _STORAGE_WAIT_S)
                 self._give_back(self._lines.take_back())
             drained.set()
             await recording
             stopping.cancel()
+
+    async def _shut_out(self, error: SealBroken) -> None:
+        """Disable a subscription whose secrets do not open, so that it does not keep all others waiting."""
+        log.error("subscription.unreadable", subscription=error.subscription, error=str(error))
+        with suppress(StorageError):
+            async with self._storage.writing() as tx:
+                subscription = await tx.subscription(error.account, SubscriptionId(error.subscription))
+                await self._receivers.disable(tx, subscription, Reason.OWN_FAULT, now=self._clock.now())
 
     async def _load_receivers(self) -> None:
         async with self._storage.reading() as tx:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from notifier.clock import Clock
-from notifier.domain.delivery import DeliveryId, Outcome, Verdict
+from notifier.domain.delivery import DeliveryId, Outcome, Reason, Verdict
 from notifier.domain.event import Fact
 from notifier.domain.health import (
     HEARD,
@@ -21,7 +21,7 @@ from notifier.domain.health import (
     target_id,
 )
 from notifier.domain.snapshot import Subject
-from notifier.domain.subscription import DisabledBy, SubscriptionId, SubscriptionState
+from notifier.domain.subscription import DisabledBy, Subscription, SubscriptionId, SubscriptionState
 from notifier.errors import NotFound
 from notifier.logs import get_logger
 from notifier.storage.contract import Transaction
@@ -212,31 +212,27 @@ class Receivers:
         self._failing.add(of)
         await tx.save_listener(of, after)
         if news is News.DISABLED:
-            if subscription.state is SubscriptionState.DISABLED:
-                return
-            await tx.amend_subscription(
-                replace(subscription, state=SubscriptionState.DISABLED, disabled_by=DisabledBy.FAILURES),
-                None,
-                now=now,
-            )
-        if news is not None:
-            await self._tell(tx, due, news, outcome, now)
+            await self.disable(tx, subscription, outcome.reason, now=now)
+        elif news is not None:
+            await self._tell(tx, subscription, news, outcome.reason, now)
+
+    async def disable(
+        self, tx: Transaction, subscription: Subscription, reason: Reason, *, now: datetime
+    ) -> None:
+        """Switch a subscription off and tell so; what it is owed is held."""
+        if subscription.state is SubscriptionState.DISABLED:
+            return
+        disabled = replace(subscription, state=SubscriptionState.DISABLED, disabled_by=DisabledBy.FAILURES)
+        await tx.amend_subscription(disabled, None, now=now)
+        await self._tell(tx, subscription, News.DISABLED, reason, now)
 
     async def _tell(
-        self, tx: Transaction, due: DueDelivery, news: News, outcome: Outcome, now: datetime
+        self, tx: Transaction, subscription: Subscription, news: News, reason: Reason, now: datetime
     ) -> None:
-        of = due.subscription.id
-        fact = Fact(
-            type=news,
-            subject=Subject.SUBSCRIPTION,
-            subject_id=of,
-            field="reason",
-            current=outcome.reason,
-        )
-        log.warning(news, subscription=of, reason=outcome.reason)
-        told = await tell_alone(
-            tx, self._telling, fact, account=due.subscription.account, now=now, never_to=of
-        )
+        of = subscription.id
+        fact = Fact(type=news, subject=Subject.SUBSCRIPTION, subject_id=of, field="reason", current=reason)
+        log.warning(news, subscription=of, reason=reason)
+        told = await tell_alone(tx, self._telling, fact, account=subscription.account, now=now, never_to=of)
         if not told:
             log.warning("subscription.untold", subscription=of, news=news)
 

@@ -1,11 +1,13 @@
 """Every attempt is signed with the secrets that are live at its instant."""
 
 import asyncio
+import sqlite3
 from collections import deque
 
 from test_deliverer import _seen
 
 from notifier.config.secret import Secret
+from notifier.domain.delivery import DeliveryState
 from notifier.storage.records import SubscriptionSecrets
 from support.fakes import UNAVAILABLE
 
@@ -67,3 +69,22 @@ async def test_a_secret_ended_at_once_signs_nothing_that_was_claimed_before(hous
         await house.pass_time(5)
     assert _signed_with(house)[sent:] == [["second"]] * (6 - sent)
     assert 0 < sent < 6
+
+
+async def test_a_subscription_whose_secrets_were_tampered_with_is_disabled_and_holds_up_nobody(
+    house, tmp_path
+):
+    for name in ("bent", "sound"):
+        await house.subscribe("order.*", name=name)
+    await house.subscribe("subscription.*", name="ops")
+    with sqlite3.connect(tmp_path / "notifier.db") as other:
+        other.execute("UPDATE subscriptions SET secrets = cast(secrets || '?' AS BLOB) WHERE id = 'sub_bent'")
+    other.close()
+    await _seen(house, "OW1", "CHARGED")
+    async with house.running(house.deliverer()):
+        await house.pass_time(5)
+    told = [(parcel.subscription_id, parcel.event_type) for parcel in house.channel.parcels]
+    assert sorted(told) == [("sub_ops", "subscription.disabled"), ("sub_sound", "order.charged")]
+    async with house.storage.reading() as tx:
+        bent, _ = await tx.deliveries("shop", subscription_id="sub_bent", limit=10)
+    assert [view.delivery.state for view in bent] == [DeliveryState.HELD]

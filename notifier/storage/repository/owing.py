@@ -13,7 +13,7 @@ from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import EventId
 from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.subscription import Subscription, SubscriptionId
-from notifier.errors import Conflict
+from notifier.errors import Conflict, SealBroken, StorageError
 from notifier.storage.records import DueDelivery, Lanes, LoggedEvent, NewDelivery, SubscriptionSecrets
 from notifier.storage.repository import lanes as lane
 from notifier.storage.repository.base import AnyRow, Rows
@@ -228,7 +228,7 @@ class Owing(Rows):
         crowded = [row.seq for row in rows if row.has_ahead]
         ahead = await lane.events_ahead(self._connection, crowded) if crowded else {}
         listeners = {
-            of: (read_subscription(document), unseal(self._vault, of, secrets))
+            of: self._listener(document, secrets)
             for of, document, secrets in await self._of(_LISTENERS, {row.subscription_id for row in rows})
         }
         told = {of: read_logged(*rest) for *rest, of in await self._of(_TOLD, {row.event_id for row in rows})}
@@ -244,6 +244,13 @@ class Owing(Rows):
             )
             for row in rows
         ]
+
+    def _listener(self, document: str, sealed: bytes) -> tuple[Subscription, SubscriptionSecrets]:
+        subscription = read_subscription(document)
+        try:
+            return subscription, unseal(self._vault, subscription.id, sealed)
+        except StorageError as error:
+            raise SealBroken(str(error), account=subscription.account, subscription=subscription.id) from None
 
     async def next_delivery_at(self, *, busy: Collection[SubscriptionId] = ()) -> datetime | None:
         if busy:
