@@ -25,9 +25,10 @@ from notifier.workers.budget import Budget
 from notifier.workers.cadence import Cadence
 from notifier.workers.claiming import Claiming
 from notifier.workers.committer import GroupCommit
+from notifier.workers.polled import Polled
 from notifier.workers.pricing import Pricing
 from notifier.workers.queue import LookQueue
-from notifier.workers.recording import Polled, Recorder
+from notifier.workers.recording import Recorder
 from notifier.workers.trouble import Upstream
 
 _LONGEST_SLEEP_S = 30.0
