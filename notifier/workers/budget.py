@@ -48,9 +48,12 @@ class Budget:
         """Whether the next turn is still to come."""
         return self._bucket.due_in_s(self._clock.monotonic()) > 0
 
-    async def turn(self, stop: asyncio.Event) -> bool:
-        """Wait for the next turn; return whether it came before the stop. One that falls into a rest is lost."""
-        wait_s = self._bucket.take(self._clock.monotonic())
+    def take(self) -> float:
+        """Take the next turn; return how long `come` has to wait for it, nought or less for one that is here."""
+        return self._bucket.take(self._clock.monotonic())
+
+    async def come(self, wait_s: float, stop: asyncio.Event) -> bool:
+        """Wait for the turn that was taken; return whether it came before the stop. One in a rest is lost."""
         while wait_s > 0:
             if await self._clock.wait(stop, wait_s):
                 return False

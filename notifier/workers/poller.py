@@ -25,9 +25,10 @@ from notifier.workers.budget import Budget
 from notifier.workers.cadence import Cadence
 from notifier.workers.claiming import Claiming
 from notifier.workers.committer import GroupCommit
+from notifier.workers.polled import Polled
 from notifier.workers.pricing import Pricing
 from notifier.workers.queue import LookQueue
-from notifier.workers.recording import Polled, Recorder
+from notifier.workers.recording import Recorder
 from notifier.workers.trouble import Upstream
 
 _LONGEST_SLEEP_S = 30.0
@@ -87,6 +88,7 @@ class Poller:
         self._in_flight: set[int] = set()
         self._landed = asyncio.Event()
         self._wake = storage.signals.looks.listener()
+        self._answered = 0
         self._ok = metrics.polls_total.labels(account, "ok")
         self._duration_s, self._lateness_s = metrics.poll_duration_s, metrics.poll_lateness_s
         self._committer = GroupCommit[tuple[Polled, LookOutcome | None]](
@@ -215,7 +217,7 @@ class Poller:
             if self._is_refused(look):
                 self._drop(look)
                 continue
-            if not await self.budget.turn(stop):
+            if (wait_s := self.budget.take()) > 0 and not await self.budget.come(wait_s, stop):
                 self._drop(look)  # It is still due.
                 return
             look = self._queue.most_urgent(look)
@@ -245,7 +247,7 @@ class Poller:
         if isinstance(result, Failure):
             self._note_failure(look, result)
         else:
-            self._ok.inc()
+            self._answered += 1
         if not feed.upstream.is_well_after(result):
             await self._note(feed.upstream, result, look)
         polled = Polled(
@@ -277,6 +279,8 @@ class Poller:
         )
 
     async def _write(self, tx: Transaction, group: Sequence[tuple[Polled, LookOutcome | None]]) -> None:
+        answered, self._answered = self._answered, 0
+        self._ok.inc(answered)  # once for all: counting one takes a lock
         await self._recorder.write(tx, group)
 
     def _on_landed(self, item: tuple[Polled, LookOutcome | None], written: bool) -> None:

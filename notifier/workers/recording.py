@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from notifier.clock import Clock
 from notifier.domain.cadence.plan import (
@@ -22,7 +22,7 @@ from notifier.domain.cadence.plan import (
 from notifier.domain.cadence.situation import Part, parts_of
 from notifier.domain.deadline import Deadlines
 from notifier.domain.event import Event, Fact, Sighting, counted_event_id, event_of, events_of, numbered
-from notifier.domain.instant import from_ms, to_ms, whole_ms
+from notifier.domain.instant import to_ms
 from notifier.domain.observation import (
     Doubtful,
     Judgement,
@@ -36,7 +36,7 @@ from notifier.domain.observation import (
     unchanged,
 )
 from notifier.domain.order import Phase, Source, WatchState, order_key
-from notifier.domain.snapshot import Reader, Snapshot, Subject
+from notifier.domain.snapshot import Snapshot, Subject
 from notifier.domain.standing import order_phase, standing
 from notifier.metrics import Metrics
 from notifier.source.contract import Answer, Failure, FailureReason
@@ -46,24 +46,7 @@ from notifier.storage.records import Initial, Lanes, Watch
 from notifier.storage.telling import tell
 from notifier.workers.cadence import Cadence, unseen
 from notifier.workers.counting import keep_outcomes, keep_stuck
-
-
-class Polled(Struct, frozen=True, kw_only=True, gc=False):
-    """One request and what came of it; its instants are milliseconds until asked for, as those of its look."""
-
-    look: Look
-    started_ms: int
-    finished_ms: int
-    result: Answer | Failure
-    reader: Reader
-
-    @property
-    def started_at(self) -> datetime:
-        return from_ms(self.started_ms)
-
-    @property
-    def finished_at(self) -> datetime:
-        return from_ms(self.finished_ms)
+from notifier.workers.polled import Polled, failed_look, good_look, not_ahead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +80,7 @@ class Recorder:
         outcomes = [outcome for _, outcome in group if outcome is not None]
         for polled, outcome in group:
             if outcome is None:
-                outcomes.append(await self._record(tx, _not_ahead(polled, self._clock.now_ms())))
+                outcomes.append(await self._record(tx, not_ahead(polled, self._clock.now_ms())))
         await tx.record_looks(outcomes, now=self._clock.now())
 
     def assess(self, polled: Polled) -> LookOutcome | None:
@@ -107,7 +90,7 @@ class Recorder:
         is_due = deadline_ms is not None and deadline_ms <= polled.started_ms
         if isinstance(result, Failure):
             failed = None if is_due else self._after_failure(polled, result)
-            return None if failed is None else _failed_look(polled, failed, result.reason)
+            return None if failed is None else failed_look(polled, failed, result.reason)
         parts = look.parts
         is_same = result.digest == look.digest and look.doubted_ms is None and parts is not None
         if not is_same or is_due or look.reader != polled.reader:
@@ -122,18 +105,18 @@ class Recorder:
         look, started_ms = polled.look, polled.started_ms
         is_answer = (asked_ms := look.asked_ms) is not None and asked_ms <= started_ms
         if is_answer and (changed_ms or look.last_changed_ms) < started_ms:
-            return _good_look(polled, AFTER_ASKED)
+            return good_look(polled, AFTER_ASKED)
         plan, pace = self._cadence.plan(
             look.account, parts, now_ms=polled.finished_ms, deadline_ms=deadline_ms
         )
-        return _good_look(polled, plan, pace)
+        return good_look(polled, plan, pace)
 
     def put_off(self, polled: Polled) -> LookOutcome:
         """Return what a look leaves behind whose answer could not be written."""
         plan = after_error(
             polled.look.failures + 1, retry_after_s=None, roll=self._clock.roll(), policy=self._policy
         )
-        return _failed_look(structs.replace(polled, finished_ms=self._clock.now_ms()), plan, "not_recorded")
+        return failed_look(structs.replace(polled, finished_ms=self._clock.now_ms()), plan, "not_recorded")
 
     def _after_failure(self, polled: Polled, failure: Failure) -> Plan | None:
         look = polled.look
@@ -152,7 +135,7 @@ class Recorder:
         watch = await tx.watch_by_id(polled.look.watch_id)
         if watch.state is not WatchState.ACTIVE:
             # Paused or removed while we asked: what we saw is looked at anew when it is watched again.
-            unseen = _good_look(polled, SECOND_LOOK)
+            unseen = good_look(polled, SECOND_LOOK)
             return structs.replace(
                 unseen, last_polled_ms=polled.look.last_polled_ms, doubted_ms=polled.look.doubted_ms
             )
@@ -168,10 +151,10 @@ class Recorder:
             state = end_of(await tx.latest_snapshot(watch.id, polled.look.source))
             if await self._end(tx, watch, polled, state):
                 await tx.save_look_state(replace(stored, deadlines=Deadlines()))
-            return _failed_look(polled, SECOND_LOOK, failure.reason)
+            return failed_look(polled, SECOND_LOOK, failure.reason)
         plan = self._after_failure(polled, failure)
         if plan is not None:
-            return _failed_look(polled, plan, failure.reason)
+            return failed_look(polled, plan, failure.reason)
         beside = await _beside(tx, watch, polled.look.source)
         if not is_leader or any(outlasts(each, polled.started_at, self._policy) for each in beside):
             # It may come yet: asked for as rarely as for an order without news, for as long as the watch lives.
@@ -182,9 +165,9 @@ class Recorder:
                 now_ms=polled.finished_ms,
                 deadline_ms=to_ms(until_at) if is_leader and until_at is not None else None,
             )
-            return _failed_look(polled, plan, failure.reason)
+            return failed_look(polled, plan, failure.reason)
         await self._end(tx, watch, polled, WatchState.NOT_FOUND)
-        return _failed_look(polled, SECOND_LOOK, failure.reason)
+        return failed_look(polled, SECOND_LOOK, failure.reason)
 
     async def _end(self, tx: Transaction, watch: Watch, polled: Polled, state: WatchState) -> bool:
         """End the watch and tell so, unless somebody asked meanwhile; return whether it ended."""
@@ -225,7 +208,7 @@ class Recorder:
         match seen:
             case Doubtful():
                 await tx.save_look_state(replace(stored, digest=answer.digest))
-                outcome = _good_look(polled, SECOND_LOOK)
+                outcome = good_look(polled, SECOND_LOOK)
                 return structs.replace(
                     outcome, doubted_ms=min(doubted_ms or polled.started_ms, polled.started_ms)
                 )
@@ -368,43 +351,7 @@ class Recorder:
             self._metrics.events_total.labels(event.type).inc()
 
 
-def _not_ahead(polled: Polled, now_ms: int) -> Polled:
-    """Return the poll as it is by a clock that was set back since, so that what it tells is due now and not then."""
-    if polled.started_ms <= now_ms and polled.finished_ms <= now_ms:
-        return polled
-    return structs.replace(
-        polled, started_ms=min(polled.started_ms, now_ms), finished_ms=min(polled.finished_ms, now_ms)
-    )
-
-
 async def _beside(tx: Transaction, watch: Watch, source: Source) -> tuple[Snapshot, ...]:
     """Return what the order's other sources said last."""
     others = [await tx.latest_snapshot(watch.id, each) for each in sorted(watch.sources - {source})]
     return tuple(replace(each, beside=()) for each in others if each is not None)
-
-
-def _good_look(polled: Polled, plan: Plan, pace: int | None = None) -> LookOutcome:
-    return LookOutcome(
-        look_id=polled.look.id,
-        started_ms=polled.started_ms,
-        next_poll_ms=polled.finished_ms + whole_ms(plan.in_s),
-        why=plan.why,
-        last_polled_ms=polled.started_ms,
-        asked_ms=polled.look.asked_ms,
-        pace=pace,
-    )
-
-
-def _failed_look(polled: Polled, plan: Plan, error: str) -> LookOutcome:
-    look = polled.look
-    return LookOutcome(
-        look_id=look.id,
-        started_ms=polled.started_ms,
-        next_poll_ms=polled.finished_ms + whole_ms(plan.in_s),
-        why=plan.why,
-        last_polled_ms=look.last_polled_ms,
-        asked_ms=look.asked_ms,
-        failures=look.failures + 1,
-        error=error,
-        doubted_ms=look.doubted_ms,
-    )

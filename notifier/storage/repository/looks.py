@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -206,7 +207,7 @@ def wanted_looks(
 def read_looks(account: str, answer: Sequence[tuple[Any, ...]]) -> list[Look]:
     """Return the looks that a statement of `looks_where` gave, soonest due first."""
     [(rows,)] = answer
-    return [_look(account, row) for row in sorted(_read_due(rows), key=_due_first)]
+    return [_look(account, row) for row in sorted(_read_due(rows), key=attrgetter("next_poll_at"))]
 
 
 def stored_parts(account: str, source: str, text: str | None) -> tuple[Part, ...] | None:
@@ -360,10 +361,6 @@ def _written(parts: Sequence[Part]) -> list[_PartRow]:
         )
         for part in parts
     ]
-
-
-def _due_first(row: _DueLook) -> int:
-    return row.next_poll_at
 
 
 def _look(account: str, row: _DueLook) -> Look:
