@@ -129,18 +129,24 @@ def duration(seconds: float) -> str:
 
 def _mark(incident: Json) -> str:
     if incident["state"] == IncidentState.RESOLVED:
-        return "🟢"
+        return "⚪" if _is_given_up(incident) else "🟢"
     return "🟠" if incident["severity"] == Severity.P3 else "🔴"
 
 
 def _how_bad(incident: Json) -> str:
     if incident["state"] == IncidentState.RESOLVED:
-        return f"over after {duration(_lasted_s(incident))}"
+        how = "without traffic, judged no more" if _is_given_up(incident) else "over"
+        return f"{how} after {duration(_lasted_s(incident))}"
     if incident["rule"] == SUMMARY:
         return plain(incident["outcome"])
     if incident["tier"] == Tier.SILENCE:
         return f"only {incident['orders']} orders in {duration(incident['window_s'])}"
     return f"{percent(incident['rate'])} {_counted(incident)} (normal {percent(incident['normal_rate'])})"
+
+
+def _is_given_up(incident: Json) -> bool:
+    """Return whether it ended for want of traffic, which is not the same as well again."""
+    return bool(incident.get("is_stale", False))
 
 
 def _counted(incident: Json) -> str:

@@ -217,6 +217,15 @@ def test_an_incident_that_has_grown_keeps_its_subject():
     assert len({each["headline"] for each in words}) == 3
 
 
+def test_an_end_without_traffic_is_not_called_well_again():
+    report = sample_report("incident.resolved", START)
+    well, given_up = (
+        incident_words(incident_document(replace(report, is_stale=is_stale))) for is_stale in (False, True)
+    )
+    assert well["summary"].startswith("🟢")
+    assert given_up["summary"].startswith("⚪ P2 HDFC via RAZORPAY: without traffic, judged no more after")
+
+
 @pytest.mark.parametrize("event_type", ["incident.opened", "incident.acknowledged", "incident.updated"])
 async def test_the_first_hundred_characters_of_an_incident_tell_the_whole_story(mail_sink, event_type):
     await send(mail_sink, event_type, given={"order_id": None})

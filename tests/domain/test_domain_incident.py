@@ -85,11 +85,12 @@ def test_what_nothing_could_be_said_of_for_a_day_ends_and_says_how():
     assert (still.is_over, reason) == (False, None)
     ended, reason = advance(still, NO_TRAFFIC, None, now=day)
     assert (ended.is_over, ended.is_stale, reason) == (True, True, Reason.RESOLVED)
+    assert incident_document(ended.report)["is_stale"]
     alive, _ = advance(stale, BETWEEN, None, now=at(120))
     again, reason = advance(alive, NO_TRAFFIC, None, now=day)
     assert (again.is_over, reason) == (False, Reason.STALE), "the day begins anew with traffic"
     back, _ = advance(ended, FIRING, draft(), now=day + timedelta(minutes=5))
-    assert not back.is_stale
+    assert (back.is_stale, back.report.is_stale) == (False, False)
 
 
 def test_the_peak_and_the_worst_severity_stay():

@@ -10,6 +10,7 @@ from notifier.channels.slack.channel import SlackChannel
 from notifier.config.secret import Secret
 from notifier.config.told import Slack
 from notifier.domain.alert.report import Reason as Why
+from notifier.domain.alert.rule import Plain
 from notifier.domain.alert.sample import sample_report
 from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.event import Event, EventId
@@ -22,6 +23,7 @@ from notifier.workers.deliverer import Deliverer
 from notifier.workers.lines import DeliveryLimits
 from support.fakes import ACCEPTED, UNAVAILABLE
 from support.slack import FakeSlack
+from support.traffic import Traffic, an_alert
 
 INCIDENTS = ("incident.*",)
 
@@ -233,3 +235,31 @@ async def test_from_event_to_slack_every_page_arrives_once_whatever_slack_does(h
     grown, acknowledged, _ = (told["text"] for told in second.thread)
     assert grown.startswith("It has grown")
     assert acknowledged.startswith("👀 Acknowledged")
+
+
+async def test_a_restart_in_the_middle_of_an_incident_edits_the_same_message_on(house):
+    fake = FakeSlack()
+    await fake.start()
+    config = Slack.model_validate({"bot_token_env": "T", "api_url": fake.url}, context={"T": "xoxb-token"})
+    await _subscribe(house)
+    traffic = Traffic(house)
+    async with house.storage.writing() as tx:
+        await tx.save_alert(an_alert(tiers=frozenset(), plain=Plain(window=5, rate=0.4, least=20)))
+    await traffic.past(60)
+    traffic.rates["RAZORPAY"] = 0.9
+    for minutes, rate in ((4, 0.9), (3, 0.1), (20, 0.1)):
+        # Each time another daemon, which knows of the last one only what is stored.
+        traffic.rates["RAZORPAY"] = rate
+        alerter = traffic.alerter()
+        channel = SlackChannel(
+            Templates(), Egress(Reach(allow_private=True)), house.clock, config=config, timeout_s=5
+        )
+        async with house.running(_deliverer(house, channel)):
+            await traffic.lived(alerter, minutes)
+            await house.pass_time(10)
+        await channel.close()
+    await fake.stop()
+    (message,) = fake.posted
+    assert message.payload["text"].startswith("🟢")
+    assert message.edits >= 3
+    assert sum("🟢" in each["text"] for each in message.thread) == 1

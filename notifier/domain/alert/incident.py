@@ -268,8 +268,8 @@ def _without_traffic(incident: Incident, now: datetime) -> tuple[Incident, Reaso
     since = incident.stale_since or now
     if now - since >= STALE_AT_MOST:
         ended, reason = _ended(incident, now)
-        return replace(ended, is_stale=True), reason
-    report = replace(incident.report, updated_at=now)
+        return replace(ended, is_stale=True, report=replace(ended.report, is_stale=True)), reason
+    report = replace(incident.report, updated_at=now, is_stale=True)
     stale = replace(incident, report=report, is_stale=True, stale_since=since)
     return stale, None if incident.is_stale else Reason.STALE
 

@@ -139,6 +139,8 @@ class IncidentReport:
     """What to try first, at most two sentences."""
     later_paid: int = 0
     reopened: int = 0
+    is_stale: bool = False
+    """There is nothing to judge it by; of one that is over, that it was given up for that."""
     first_cause: Place | None = None
     """The cause with which it opened; None of what was kept before this was noted."""
 
@@ -196,6 +198,7 @@ def incident_document(report: IncidentReport) -> Document:
         "lag_s": round(report.lag_s, 1),
         "later_paid": report.later_paid,
         "reopened": report.reopened,
+        "is_stale": report.is_stale,
     }
 
 

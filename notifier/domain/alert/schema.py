@@ -74,5 +74,6 @@ def incident_schema() -> JsonSchema:
         "lag_s": {"type": "number", "minimum": 0},
         "later_paid": _COUNT,
         "reopened": _COUNT,
+        "is_stale": {"type": "boolean"},
     }
     return {"type": "object", "required": list(members), "properties": members}
