@@ -234,6 +234,7 @@ DERIVED_STEPS: dict[str, tuple[str, str | None, str, str | None]] = {
     "source.failing": ("state", "ok", "timeout", None),
     "source.refused": ("state", "ok", "refused", None),
     "source.recovered": ("state", "failing", "after 312 s", None),
+    "subscription.misrendered": ("template", None, "mine", None),
     "incident.opened": ("state", None, "open", None),
     "incident.acknowledged": ("state", "open", "acknowledged", None),
     "incident.updated": ("state", "open", "open", None),

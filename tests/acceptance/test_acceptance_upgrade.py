@@ -1,9 +1,9 @@
 """A database that an older reader wrote tells nothing under new code; what changes from then on is told."""
 
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from notifier.domain.change import SCHEMA, VOCABULARIES
 from notifier.sandbox.lives.scenario import Method, Refund, RefundOutcome, Step
@@ -42,7 +42,7 @@ def older_reader(unknown, *, schema=OLD):
         answer = wire.read(body, **given)
         if not isinstance(answer, wire.OrderAnswer):
             return answer
-        return replace(answer, digest=bytes(255 - byte for byte in answer.digest))
+        return structs.replace(answer, digest=bytes(255 - byte for byte in answer.digest))
 
     snapshot = wire.OrderAnswer.snapshot
     with pytest.MonkeyPatch.context() as patch:
