@@ -10,6 +10,7 @@ and that comes due again.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 from notifier.clock import Clock
@@ -21,6 +22,8 @@ from notifier.storage.contract import Storage, Transaction
 T = TypeVar("T")
 
 _LARGEST_GROUP = 500
+_MOST_HEAVY = 32
+"""Each takes about a millisecond of the one writer, and somebody else may wait for it."""
 _PATIENCE_S = 1.0
 _MOST_TRIES = 30
 _PROOF_OF_LOSS = 2
@@ -40,7 +43,7 @@ class GroupCommit(Generic[T]):
     """Writes items of one kind, many a transaction.
 
     `write` puts items into an open transaction; `landed` hears of each item that is done with, and whether it was
-    written; `under_way` counts the items that are still to land.
+    written; `under_way` counts the items that are still to land. `is_heavy` tells those that take many statements.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class GroupCommit(Generic[T]):
         under_way: Callable[[], int],
         clock: Clock,
         metrics: Metrics,
+        is_heavy: Callable[[T], bool] = lambda _: False,
     ) -> None:
         self.name = name
         self._storage = storage
         self._write = write
         self._landed = landed
         self._under_way = under_way
+        self._is_heavy = is_heavy
         self._clock = clock
         self._metrics = metrics
         self._items: list[_Waiting[T]] = []
@@ -91,7 +96,9 @@ class GroupCommit(Generic[T]):
     async def flush(self) -> None:
         """Write one group."""
         self._arrived.clear()
-        group, self._items = self._items[:_LARGEST_GROUP], self._items[_LARGEST_GROUP:]
+        heavy = (place for place, waiting in enumerate(self._items) if self._is_heavy(waiting.item))
+        size = min(next(islice(heavy, _MOST_HEAVY, None), _LARGEST_GROUP), _LARGEST_GROUP)
+        group, self._items = self._items[:size], self._items[size:]
         if not group:
             return
         began = self._clock.monotonic()

@@ -99,6 +99,7 @@ class Poller:
             under_way=lambda: len(self._in_flight),
             clock=clock,
             metrics=metrics,
+            is_heavy=lambda item: item[1] is None,
         )
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -38,6 +38,31 @@ async def test_items_that_cannot_be_written_take_no_others_with_them(house, comm
     assert sorted(landed) == [("?a", False), ("?b", False), ("c", True), ("d", True)]
 
 
+async def test_few_heavy_items_go_in_one_transaction_and_keep_their_place_among_the_light(house):
+    groups = []
+
+    async def write(tx, items):
+        groups.append(items)
+
+    committer = GroupCommit(
+        "test",
+        storage=house.storage,
+        write=write,
+        landed=lambda item, is_written: None,
+        under_way=lambda: 0,
+        clock=house.clock,
+        metrics=house.metrics,
+        is_heavy=lambda item: item >= 0,
+    )
+    items = [-1, *range(40), -2, -3]
+    for item in items:
+        committer.add(item)
+    await committer.flush()
+    await committer.flush()
+    assert [len(group) for group in groups] == [33, 10]
+    assert [item for group in groups for item in group] == items
+
+
 class _Once:
     def __init__(self, committer):
         self._committer = committer
