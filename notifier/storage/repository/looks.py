@@ -145,7 +145,15 @@ _RECORD = (
 )
 
 
-_STATE = select(looks, watches.c.status).join(watches).where(looks.c.id == bindparam("of"))
+_STATE = (
+    select(
+        looks.c.digest, looks.c.reader, looks.c.phase, watches.c.status, looks.c.stuck_at, looks.c.overdue_at,
+        looks.c.mismatch_at, looks.c.settle_at, looks.c.until_at, looks.c.last_changed_at, looks.c.account,
+        looks.c.source, looks.c.parts,
+    )
+    .join(watches)
+    .where(looks.c.id == bindparam("of"))
+)  # fmt: skip
 _LATEST = (
     select(snapshots.c.document, looks.c.reader)
     .join(looks, (looks.c.watch_id == snapshots.c.watch_id) & (looks.c.source == snapshots.c.source))
@@ -246,24 +254,26 @@ class Looks(Rows):
         await self._do((_RECORD, [{"now": now_ms, "soon": soon, "rows": as_parameter(rows)}]))
 
     async def look_state(self, look_id: int) -> LookState:
-        row = (await self._connection.execute(_STATE, {"of": look_id})).one_or_none()
-        if row is None:
+        found = await self._ask(_STATE, {"of": look_id})
+        if not found:
             raise NotFound(f"there is no look {look_id}")
+        [(digest, reader, phase, status, *deadlines, last_changed_ms, account, source, parts)] = found
+        stuck_at, overdue_at, mismatch_at, settle_at, until_at = map(_at, deadlines)
         return LookState(
             look_id=look_id,
-            digest=row.digest,
-            reader=row.reader,
-            phase=Phase(row.phase),
-            status=row.status,
+            digest=digest,
+            reader=_reader(reader),
+            phase=Phase(phase),
+            status=status,
             deadlines=Deadlines(
-                stuck_at=row.stuck_at,
-                overdue_at=row.overdue_at,
-                mismatch_at=row.mismatch_at,
-                settle_at=row.settle_at,
-                until_at=row.until_at,
+                stuck_at=stuck_at,
+                overdue_at=overdue_at,
+                mismatch_at=mismatch_at,
+                settle_at=settle_at,
+                until_at=until_at,
             ),
-            last_changed_at=row.last_changed_at,
-            parts=stored_parts(row.account, row.source, row.parts) or (),
+            last_changed_at=from_ms(last_changed_ms),
+            parts=stored_parts(account, source, parts) or (),
         )
 
     async def save_look_state(self, state: LookState) -> None:
@@ -296,8 +306,6 @@ class Looks(Rows):
         self, watch: Watch, snapshot: Snapshot, *, observed_at: datetime, not_before: datetime | None
     ) -> int:
         version = watch.version + 1
-        if not await self._do((_TAKE, [{"of": watch.id, "was": watch.version, "is": version}])):
-            raise Conflict(f"version {version} of order {watch.order_id!r} is taken; read it again")
         row = {
             "watch_id": watch.id,
             "version": version,
@@ -306,7 +314,9 @@ class Looks(Rows):
             "observed_at": to_ms(observed_at),
             "not_before": _ms(not_before),
         }
-        await self._do((_ADD, [row]))
+        taking = {"of": watch.id, "was": watch.version, "is": version}
+        if not await self._do((_ADD, [row]), (_TAKE, [taking])):
+            raise Conflict(f"version {version} of order {watch.order_id!r} is taken; read it again")
         return version
 
 
