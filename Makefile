@@ -8,7 +8,7 @@ LOCK   := .ci/requirements.lock
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test demo bench crash check fmt schemas
+.PHONY: help setup run test tests demo bench crash check fmt schemas
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,10 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 run: setup ## the daemon on config.toml; without an account there, on the built-in sandbox
 	@exec $(BIN)/notifier run
 
-test: setup check ## every check and every test
+test: setup ## every check and every test, side by side
+	@$(MAKE) --no-print-directory --jobs=2 check tests
+
+tests: setup
 	$(BIN)/pytest
 
 demo: setup ## a scripted tour that ends by itself; exits 0 only if all of it happened
