@@ -87,6 +87,7 @@ class Line:
     outstanding: int = 0
     is_offered: bool = False
     folds: bool = False
+    is_paced: bool = False
     length: int = 0
     """How much is claimed ahead: little for a dead target, or a few of them fill what all may claim."""
 
@@ -124,6 +125,9 @@ class Lines:
         self._paces: dict[str, tuple[Rate, Pace]] = {}
         self._widths: dict[SubscriptionId, int] = {}
         self._held: set[DeliveryId] = set()
+        self._paced: set[SubscriptionId] = set()
+        """Subscriptions that were met and have a pace, their own or their target's."""
+        self._paced_outstanding = 0
         self.outstanding = 0
 
     def clear(self) -> None:
@@ -131,6 +135,7 @@ class Lines:
         self._lines.clear()
         self._offered.clear()
         self._held.clear()
+        self._paced_outstanding = 0
         self.outstanding = 0
 
     def put(self, claimed: Claimed) -> None:
@@ -146,6 +151,7 @@ class Lines:
             line.waiting.append(claimed)
         self._held.add(claimed.delivery.id)
         line.outstanding += 1
+        self._paced_outstanding += line.is_paced
         self.outstanding += 1
         self._offer(line)
 
@@ -229,17 +235,21 @@ class Lines:
         """Note that one is done with; return whether there is room for a claim again that was not."""
         key = claimed.due.subscription.id
         line = self._lines[key]
-        was_closed = self._is_busy(line) or self.is_full
+        was_closed, were_paced_full = self._is_busy(line) or self.is_full, self._are_paced_full
         line.outstanding -= 1
+        self._paced_outstanding -= line.is_paced
         self.outstanding -= 1
         self._held.discard(claimed.delivery.id)
         if line.outstanding == 0:
             del self._lines[key]
+        if were_paced_full and not self._are_paced_full:
+            return not self.is_full
         return was_closed and not (self._is_busy(line) or self.is_full)
 
     def busy(self) -> set[SubscriptionId]:
         """Return the subscriptions for which nothing more is to be claimed now."""
-        return {key for key, line in self._lines.items() if self._is_busy(line)}
+        busy = {key for key, line in self._lines.items() if self._is_busy(line)}
+        return busy | self._paced if self._are_paced_full else busy
 
     @property
     def is_full(self) -> bool:
@@ -247,8 +257,17 @@ class Lines:
         return self._left * 4 < self._claimed_ahead
 
     @property
+    def _are_paced_full(self) -> bool:
+        return self._paced_left * 8 < self._claimed_ahead
+
+    @property
     def _left(self) -> int:
         return self._claimed_ahead - self.outstanding
+
+    @property
+    def _paced_left(self) -> int:
+        # Half of all: however many wait for their turn at slow targets, others are claimed meanwhile.
+        return self._claimed_ahead // 2 - self._paced_outstanding
 
     def room(self) -> int:
         """Return how many may be claimed: what lines that are not busy have room for, or one empty line's worth."""
@@ -263,13 +282,15 @@ class Lines:
     def within(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
         """Leave out what its subscription's line has no room for."""
         room: dict[SubscriptionId, int] = {}
-        taken = []
+        taken, paced_left = [], self._paced_left
         for each in due:
             key = each.subscription.id
             if key not in room:
                 room[key] = self._room_of(each.subscription)
-            if room[key] > 0:
+            is_paced = key in self._paced
+            if room[key] > 0 and (paced_left > 0 or not is_paced):
                 taken.append(each)
+                paced_left -= is_paced
             room[key] -= 1
         return taken
 
@@ -296,18 +317,19 @@ class Lines:
 
     def _is_busy(self, line: Line) -> bool:
         # Below half a claim is worth its transaction.
-        return line.outstanding * 2 > line.length
+        return line.outstanding * 2 > line.length or (line.is_paced and self._are_paced_full)
 
     def _room_of(self, subscription: Subscription) -> int:
         line = self._lines.get(subscription.id) or self._new_line(subscription)
+        (self._paced.add if line.is_paced else self._paced.discard)(subscription.id)
         return line.length - line.outstanding
 
     def _new_line(self, subscription: Subscription) -> Line:
         """Return an empty line: of a slow one no longer than what goes in a minute, or it is never free."""
-        width = self._widths.get(subscription.id, 1)
+        width, rate = self._widths.get(subscription.id, 1), self._rate(subscription)
         if subscription.channel in self._folding:
-            return Line(MOST_FOLDED, width, folds=True)
-        longest, rate = self._line_length, self._rate(subscription)
+            return Line(MOST_FOLDED, width, folds=True, is_paced=rate is not None)
+        longest = self._line_length
         if rate is not None:
             longest = min(longest, max(1, int(rate.per_s * _RATED_AHEAD_S)))
-        return Line(longest, width)
+        return Line(longest, width, is_paced=rate is not None)

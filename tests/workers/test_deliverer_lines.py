@@ -202,3 +202,19 @@ async def test_a_line_that_grows_wider_is_filled_at_once(house):
     async with house.running(house.deliverer()):
         await house.pass_time(1, step=0.1)
         assert len(house.channel.parcels) == 15
+
+
+async def test_the_backlogs_of_many_slow_subscriptions_leave_room_for_the_claims_of_others(house):
+    """What waited for its pace once was all that might be claimed, for as long as the slowest took."""
+    for number in range(40):
+        await house.subscribe("order.*", name=f"slow{number}", rate_per_s=0.2)
+    for number in range(12):
+        await _seen(house, f"OW{number}", "CHARGED")
+    async with house.running(house.deliverer()):
+        await house.subscribe("order.*", name="quick")
+        for number in range(12, 32):
+            await _seen(house, f"OW{number}", "CHARGED")
+        await house.pass_time(3)
+    by_name = Counter(parcel.subscription_id for parcel in house.channel.parcels)
+    assert by_name["sub_quick"] == 20
+    assert {by_name[f"sub_slow{number}"] for number in range(40)} == {1}
