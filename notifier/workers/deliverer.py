@@ -272,10 +272,10 @@ class Deliverer:
             self._sending -= 1
 
     async def _rest(self, rest: Rest, senders: asyncio.TaskGroup) -> None:
-        """Wait for a subscription's own rate without keeping a sender from the others."""
+        """Wait for a turn without keeping a sender from the others."""
         await self._clock.wait(self._stop, rest.wait_s)
-        self._lines.rested(rest.line)
-        self._send_more(1, senders)
+        self._lines.rested(rest.pace)
+        self._send_more(self._lines.offered, senders)
 
     async def _send(self, claimed: Claimed) -> None:
         now = self._clock.now()

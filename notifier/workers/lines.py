@@ -102,9 +102,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A line whose pace lets nothing go for so many seconds."""
+    """A pace that lets nothing go for so many seconds."""
 
-    line: Line
+    pace: Pace
     wait_s: float
 
 
@@ -123,6 +123,8 @@ class Lines:
         self._lines: dict[SubscriptionId, Line] = {}
         self._offered: deque[Line] = deque()
         self._paces: dict[str, tuple[Rate, Pace]] = {}
+        self._resting: dict[Pace, list[Line]] = {}
+        """By pace the lines that wait for a turn, first the one that has waited longest."""
         self._widths: dict[SubscriptionId, int] = {}
         self._held: set[DeliveryId] = set()
         self._paced: set[SubscriptionId] = set()
@@ -134,6 +136,7 @@ class Lines:
         """Forget everything, for a worker that begins anew."""
         self._lines.clear()
         self._offered.clear()
+        self._resting.clear()
         self._held.clear()
         self._paced_outstanding = 0
         self.outstanding = 0
@@ -156,7 +159,7 @@ class Lines:
         self._offer(line)
 
     def take(self) -> Claimed | Rest | None:
-        """Return what is to be sent next, line by line in turns, or a line that is to rest until `rested`.
+        """Return what is to be sent next, line by line in turns, or a pace whose lines rest until `rested`.
 
         What a resting line holds stays in it, for edits and stops to take back. `sent` ends a sending.
         """
@@ -164,8 +167,12 @@ class Lines:
             line = self._offered.popleft()
             if line.waiting:
                 pace = self._pace(line.waiting[0].due)
+                if pace in self._resting:
+                    self._resting[pace].append(line)
+                    continue
                 if pace is not None and (wait_s := pace.due_in_s()) > _INSTANT_S:
-                    return Rest(line, wait_s)
+                    self._resting[pace] = [line]
+                    return Rest(pace, wait_s)
             line.is_offered = False
             if line.waiting:
                 claimed = line.waiting.popleft()
@@ -186,10 +193,11 @@ class Lines:
         waiting.clear()
         waiting.extend(left)
 
-    def rested(self, line: Line) -> None:
-        """Let a line go on that has waited for its turn."""
-        line.is_offered = False
-        self._offer(line)
+    def rested(self, pace: Pace) -> None:
+        """Let the lines go on that have waited for a turn."""
+        for line in self._resting.pop(pace, ()):
+            line.is_offered = False
+            self._offer(line)
 
     def use_turn(self, claimed: Claimed) -> None:
         """Count an attempt against the pace of its subscription or target."""

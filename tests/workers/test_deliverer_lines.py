@@ -218,3 +218,15 @@ async def test_the_backlogs_of_many_slow_subscriptions_leave_room_for_the_claims
     by_name = Counter(parcel.subscription_id for parcel in house.channel.parcels)
     assert by_name["sub_quick"] == 20
     assert {by_name[f"sub_slow{number}"] for number in range(40)} == {1}
+
+
+async def test_lines_that_share_a_pace_take_turns(house):
+    """Whoever had just sent once had its next turn before those that had waited longer."""
+    for name in ("one", "two", "three"):
+        await house.subscribe("order.*", name=name, target="https://chat.example/hook")
+    for number in range(4):
+        await _seen(house, f"OW{number}", "CHARGED")
+    async with house.running(house.deliverer(rates={"webhook": Rate(1.0, burst_s=0.0)})):
+        await house.pass_time(12)
+    sent = [parcel.subscription_id for parcel in house.channel.parcels]
+    assert [len(set(sent[at : at + 3])) for at in range(0, 12, 3)] == [3] * 4
