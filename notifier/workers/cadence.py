@@ -123,24 +123,27 @@ class Cadence:
             return inf
         terms, parts = self.terms(look.account), look.parts
         looked_s, now_s = (look.last_polled_at or look.registered_at).timestamp(), now.timestamp()
-        head_start_s = self.policy.price_s if look.reader is None else 0.0
         if not parts:
             parts = (unseen(look.account, look.source, looked_s),)
         wait = wait_for(parts, terms, hazards=self.hazards, now_s=looked_s)
         if now_s - looked_s >= wait.longest_s * self.stretch(look.account):
             return inf
-        return head_start_s + regret_s(parts, terms, hazards=self.hazards, looked_s=looked_s, now_s=now_s)
+        return self._head_start_s(look) + regret_s(parts, terms, hazards=self.hazards, looked_s=looked_s, now_s=now_s)
 
     def put_off_until(self, look: Look, level_s: float, now: datetime) -> datetime:
         """Return when a look that gives way has grown a regret, at the latest at its deadline or ceiling."""
         looked_at = look.last_polled_at or look.registered_at
         parts = look.parts or (unseen(look.account, look.source, looked_at.timestamp()),)
-        terms = replace(self.terms(look.account), price_s=level_s)
+        left_s = max(level_s - self._head_start_s(look), 0.0)
+        terms = replace(self.terms(look.account), price_s=left_s)
         wait = wait_for(parts, terms, hazards=self.hazards, now_s=looked_at.timestamp())
         at = looked_at + timedelta(seconds=wait.seconds * self.stretch(look.account))
         if look.deadline_at is not None:
             at = min(at, look.deadline_at)
         return max(at, now + _LEAST_PUT_OFF)
+
+    def _head_start_s(self, look: Look) -> float:
+        return self.policy.price_s if look.reader is None else 0.0
 
     def outlook(self, watch: Watch) -> Outlook | None:
         """Return why the watch's next look is when it is, at today's price; None for what has not been seen."""

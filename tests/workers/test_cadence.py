@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from notifier.domain.budget import Fit
 from notifier.domain.cadence.plan import Why
 from notifier.domain.cadence.situation import Kind, Part, Situation
@@ -90,3 +92,14 @@ def test_a_new_order_is_worth_the_configured_price_at_once_and_no_more_in_a_dear
     waited = a_look(clock, reader=READER, last_polled_at=last_polled_at, parts=parts)
     assert cadence.regret_s(waited, clock.now()) > 30
     assert cadence.regret_s(new, clock.now() + timedelta(seconds=60)) > 30
+
+
+def test_a_new_order_that_gives_way_is_due_once_its_regret_has_grown_to_the_level():
+    """What it is worth at once was left out, so that it waited longer than all whose regret was no greater."""
+    clock = FakeClock()
+    cadence = Cadence(policy=PollingPolicy(price_s=3), clock=clock)
+    cadence.set_price("shop", Fit(10.0))
+    new = a_look(clock, reader=None)
+    for level_s in (4.0, 10.0):
+        due_at = cadence.put_off_until(new, level_s, clock.now())
+        assert cadence.regret_s(new, due_at) == pytest.approx(level_s, rel=0.01)
