@@ -57,7 +57,7 @@ class Vault:
         nonce = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
         try:
             return self._cipher.decrypt(nonce, sealed[_ID_BYTES + _NONCE_BYTES :], place.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # the latter of what is cut off within its nonce
             raise StorageError(f"{place} was changed outside of the notifier; restore a backup") from None
 
 

@@ -128,7 +128,9 @@ class Cadence:
         wait = wait_for(parts, terms, hazards=self.hazards, now_s=looked_s)
         if now_s - looked_s >= wait.longest_s * self.stretch(look.account):
             return inf
-        return self._head_start_s(look) + regret_s(parts, terms, hazards=self.hazards, looked_s=looked_s, now_s=now_s)
+        return self._head_start_s(look) + regret_s(
+            parts, terms, hazards=self.hazards, looked_s=looked_s, now_s=now_s
+        )
 
     def put_off_until(self, look: Look, level_s: float, now: datetime) -> datetime:
         """Return when a look that gives way has grown a regret, at the latest at its deadline or ceiling."""
