@@ -45,10 +45,10 @@ def rows_of(order_id: str, versions: Sequence[StoredSnapshot]) -> list[Row]:
             (ORDER, order.status, status),
             (REFUND, refund_stage(refund) if refund else stage, stage),
         ):
-            if word != before:
+            if word and word != before:
                 at_s = max((_changed_at(each, subject) - created_at).total_seconds(), 0.0)
                 rows.append(Row(order_id, method_of(order), at_s, subject, word))
-        status, stage = order.status, refund_stage(refund) if refund else stage
+        status, stage = order.status or status, (refund and refund_stage(refund)) or stage
     return rows
 
 

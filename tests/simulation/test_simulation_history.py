@@ -56,3 +56,18 @@ def test_a_refund_is_told_by_its_stages():
 def test_an_order_that_was_over_when_it_was_first_seen_tells_nothing():
     assert rows_of("shop:A", [stored(1, an_order("CHARGED", date_created=at(-9000)), seen=2)]) == []
     assert rows_of("shop:A", []) == []
+
+
+def test_a_status_that_is_missing_for_a_while_is_no_change():
+    """It once was a row without a status, for which the whole file could not be read again."""
+    versions = [
+        stored(1, an_order("NEW", date_created=at(0)), seen=1),
+        stored(2, an_order("CHARGED"), seen=20, not_before=10, refunds=(a_refund(sent_to_gateway=True),)),
+        stored(3, an_order(""), seen=60, not_before=40, refunds=(a_refund(status=None),)),
+        stored(4, an_order("CHARGED"), seen=100, not_before=80, refunds=(a_refund(status="SUCCESS"),)),
+    ]
+    assert told(rows_of("shop:A", versions))[1:] == [
+        (15, "order", "CHARGED"),
+        (15, "refund", "PENDING_SENT"),
+        (90, "refund", "SUCCESS"),
+    ]
