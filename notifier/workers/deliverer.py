@@ -186,9 +186,7 @@ class Deliverer:
             ready += await self._following(tx, ready, now)
             admitted = await self._receivers.admit(tx, ready, now=now, until=lease_until)
             wanted, broken = self._bodies.of(admitted)
-            if broken:
-                put_off = [(each, None, self._put_off(each, now), None) for each in broken]
-                await tx.record_attempts(put_off, now=now, lanes=lanes)
+            await self._put_off(tx, broken, now)
             faults = await self._render_errors.tell(tx, now)
             won = await tx.claim(wanted, lease_until=lease_until, token=token)
             handles = await handles_of(tx, [each for each, _ in wanted], self._channels)
@@ -248,11 +246,17 @@ class Deliverer:
             await tx.record_attempts(closed, now=now, lanes=self._limits.lanes)
         await self._tell_missed(tx, [(each, after) for each, _, after, _ in closed], now)
 
-    def _put_off(self, due: DueDelivery, now: datetime) -> Delivery:
-        """Return the delivery as one for which nothing could be rendered."""
+    async def _put_off(self, tx: Transaction, broken: Sequence[DueDelivery], now: datetime) -> None:
+        """Let those wait for which nothing could be rendered, for as long as they live."""
         fault = Outcome(verdict=Verdict.OWN_FAULT, reason=Reason.RENDER_ERROR)
-        schedule = schedule_of(due, self._limits)
-        return advance(due.delivery, fault, now=now, schedule=schedule, roll=self._clock.roll())
+        after = [
+            (each, advance(each.delivery, fault, now=now, schedule=schedule_of(each, self._limits), roll=0.0))
+            for each in broken
+        ]
+        if after:
+            put_off = [(each, None, delivery, None) for each, delivery in after]
+            await tx.record_attempts(put_off, now=now, lanes=self._limits.lanes)
+        await self._tell_missed(tx, after, now)
 
     def _send_more(self, count: int, senders: asyncio.TaskGroup) -> None:
         """Have so many more sent, as far as the concurrency goes; a sender goes on until nothing waits."""

@@ -211,6 +211,17 @@ async def test_when_nothing_can_be_rendered_the_delivery_waits_without_an_attemp
     assert len(house.channel.parcels) == 1
 
 
+async def test_what_ends_because_nothing_could_be_rendered_is_told(house):
+    house.channel.broken_templates = {None, "default", SHIPPED}
+    await house.subscribe("order.*", expires_after_s=100.0)
+    await _seen(house, "OW1", "CHARGED")
+    async with house.running(house.deliverer()):
+        await house.pass_time(120, step=5)
+    (view,) = await _deliveries(house)
+    assert (view.delivery.state, view.delivery.reason) == (DeliveryState.FAILED, Reason.EXPIRED)
+    assert "delivery.exhausted" in await house.types()
+
+
 async def test_a_killed_attempt_is_logged_without_outcome_and_tried_again(house):
     await house.subscribe("order.*")
     await _seen(house, "OW1", "CHARGED")
