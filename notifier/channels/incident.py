@@ -21,6 +21,7 @@ _LONGEST_SUMMARY = 150
 _LONGEST_VALUE = 60
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 _FEW = 10
+_BEHIND_S = 300
 # Controls, and what turns the direction of the text after it around.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 _SPACES = re.compile(r"\s+")
@@ -222,11 +223,18 @@ _REPLIES: Mapping[str, Callable[[Json], str]] = {
         f"Nobody has acknowledged this for {duration(_age_s(incident))}. {summary(incident)}"
     ),
     Reason.UNSTABLE: lambda incident: f"It comes and goes. {summary(incident)}",
-    Reason.STALE: lambda _: "There is no traffic to judge by, which is not the same as well again.",
+    Reason.STALE: lambda incident: f"{_why_stale(incident)}, which is not the same as well again.",
     Reason.RESTATED: lambda incident: (
         f"{incident['later_paid']} of the orders that had failed were paid after all."
     ),
 }
+
+
+def _why_stale(incident: Json) -> str:
+    lag_s = incident["lag_s"]
+    if lag_s > _BEHIND_S:
+        return f"Our own polls are {duration(lag_s)} late, so nothing is judged"
+    return "There is no traffic to judge by"
 
 
 def _chart(incident: Json) -> Json | None:

@@ -17,6 +17,7 @@ from notifier.channels.email.message import mail_of
 from notifier.channels.incident import incident_words
 from notifier.config.told import Email
 from notifier.domain.alert.report import incident_document
+from notifier.domain.alert.report import Reason as Why
 from notifier.domain.alert.sample import sample_report
 from notifier.domain.delivery import Reason, Verdict
 from notifier.domain.leaving import token_of
@@ -224,6 +225,15 @@ def test_an_end_without_traffic_is_not_called_well_again():
     )
     assert well["summary"].startswith("🟢")
     assert given_up["summary"].startswith("⚪ P2 HDFC via RAZORPAY: without traffic, judged no more after")
+
+
+def test_what_is_stale_for_our_own_lag_is_not_said_to_be_without_traffic():
+    report = replace(sample_report("incident.opened", START), reason=Why.STALE)
+    replies = [
+        incident_words(incident_document(replace(report, lag_s=lag_s)))["reply"] for lag_s in (4.0, 1500.0)
+    ]
+    assert replies[0].startswith("There is no traffic to judge by")
+    assert replies[1].startswith("Our own polls are 25 min late, so nothing is judged")
 
 
 @pytest.mark.parametrize("event_type", ["incident.opened", "incident.acknowledged", "incident.updated"])
