@@ -16,8 +16,8 @@ from notifier.channels.email.channel import EmailChannel
 from notifier.channels.email.message import mail_of
 from notifier.channels.incident import incident_words
 from notifier.config.told import Email
-from notifier.domain.alert.report import incident_document
 from notifier.domain.alert.report import Reason as Why
+from notifier.domain.alert.report import incident_document
 from notifier.domain.alert.sample import sample_report
 from notifier.domain.delivery import Reason, Verdict
 from notifier.domain.leaving import token_of
