@@ -123,6 +123,8 @@ class Lines:
         self._offered: deque[Line] = deque()
         self._paces: dict[str, tuple[Rate, Pace]] = {}
         self._widths: dict[SubscriptionId, int] = {}
+        self._turns: set[SubscriptionId] = set()
+        """Who has taken a turn of its pace already, and waits for it."""
         self._held: set[DeliveryId] = set()
         self.outstanding = 0
 
@@ -131,6 +133,7 @@ class Lines:
         self._lines.clear()
         self._offered.clear()
         self._held.clear()
+        self._turns.clear()
         self.outstanding = 0
 
     def put(self, claimed: Claimed) -> None:
@@ -139,8 +142,7 @@ class Lines:
         line = self._lines.get(subscription.id)
         if line is None:
             line = self._lines[subscription.id] = self._new_line(subscription)
-        event = claimed.due.logged.event
-        if event.incident is not None and not is_mere_edit(event):
+        if _is_page(claimed):
             line.waiting.appendleft(claimed)
         else:
             line.waiting.append(claimed)
@@ -156,10 +158,8 @@ class Lines:
         """
         while self._offered:
             line = self._offered.popleft()
-            if line.waiting:
-                pace = self._pace(line.waiting[0].due)
-                if pace is not None and (wait_s := pace.due_in_s()) > _INSTANT_S:
-                    return Rest(line, wait_s)
+            if line.waiting and (wait_s := self._wait_s(line.waiting[0])) > _INSTANT_S:
+                return Rest(line, wait_s)
             line.is_offered = False
             if line.waiting:
                 claimed = line.waiting.popleft()
@@ -187,8 +187,10 @@ class Lines:
 
     def use_turn(self, claimed: Claimed) -> None:
         """Count an attempt against the pace of its subscription or target."""
-        pace = self._pace(claimed.due)
-        if pace is not None:
+        key = claimed.due.subscription.id
+        if key in self._turns:
+            self._turns.discard(key)
+        elif (pace := self._pace(claimed.due)) is not None:
             pace.wait_s()
 
     def sent(self, claimed: Claimed, *, was_accepted: bool | None = None) -> bool:
@@ -273,6 +275,17 @@ class Lines:
             room[key] -= 1
         return taken
 
+    def _wait_s(self, first: Claimed) -> float:
+        """Return how long the first of a line has to wait; a page takes its turn at once, before other lines can."""
+        pace, key = self._pace(first.due), first.due.subscription.id
+        if pace is None or key in self._turns:
+            return 0.0
+        wait_s = pace.due_in_s()
+        if wait_s > _INSTANT_S and _is_page(first):
+            self._turns.add(key)
+            pace.wait_s()
+        return wait_s
+
     def _pace(self, due: DueDelivery) -> Pace | None:
         """Return the pace that a subscription chose, else that of its target: a channel or mailbox has but one."""
         subscription, rate = due.subscription, self._rate(due.subscription)
@@ -311,3 +324,9 @@ class Lines:
         if rate is not None:
             longest = min(longest, max(1, int(rate.per_s * _RATED_AHEAD_S)))
         return Line(longest, width)
+
+
+def _is_page(claimed: Claimed) -> bool:
+    """Return whether it is news of an incident that people must know."""
+    event = claimed.due.logged.event
+    return event.incident is not None and not is_mere_edit(event)
