@@ -21,6 +21,7 @@ _LONGEST_SUMMARY = 150
 _LONGEST_VALUE = 60
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 _FEW = 10
+_BEHIND_S = 300
 # Controls, and what turns the direction of the text after it around.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 _SPACES = re.compile(r"\s+")
@@ -44,7 +45,7 @@ def incident_words(incident: Json, *, public_url: str = "") -> Words:
     are empty texts without a public address.
     """
     is_over = incident["state"] == IncidentState.RESOLVED
-    began = _place(incident.get("first_cause", incident["cause"]))
+    began = place({**incident, "cause": incident.get("first_cause", incident["cause"])})
     facts = _facts_of_end(incident) if is_over else _facts(incident)
     return {
         "id": incident["id"],
@@ -90,12 +91,10 @@ def summary(incident: Json) -> str:
 
 
 def place(incident: Json) -> str:
-    """Return the slice as people say it: `HDFC via RAZORPAY`, or `all payments`."""
-    return _place(incident["cause"])
-
-
-def _place(values: Mapping[str, str]) -> str:
-    cause = {name: plain(value) for name, value in values.items()}
+    """Return the slice as people say it: `HDFC via RAZORPAY`, or `all payments`; a summary is of no one place."""
+    if incident["rule"] == SUMMARY:
+        return "beyond the page budget"
+    cause = {name: plain(value) for name, value in incident["cause"].items()}
     gateway = cause.pop("gateway", "")
     named = " ".join(cause.values()) or ("payments" if gateway else "all payments")
     return f"{named} via {gateway}" if gateway else named
@@ -138,7 +137,11 @@ def _how_bad(incident: Json) -> str:
         how = "without traffic, judged no more" if _is_given_up(incident) else "over"
         return f"{how} after {duration(_lasted_s(incident))}"
     if incident["rule"] == SUMMARY:
-        return plain(incident["outcome"])
+        return f"{plain(incident['outcome'])}, the worst {_level(incident)}"
+    return _level(incident)
+
+
+def _level(incident: Json) -> str:
     if incident["tier"] == Tier.SILENCE:
         return f"only {incident['orders']} orders in {duration(incident['window_s'])}"
     return f"{percent(incident['rate'])} {_counted(incident)} (normal {percent(incident['normal_rate'])})"
@@ -151,7 +154,7 @@ def _is_given_up(incident: Json) -> bool:
 
 def _counted(incident: Json) -> str:
     outcome = str(incident["outcome"])
-    if all(word.endswith(_FAILED) for word in outcome.split()):
+    if incident["rule"] == SUMMARY or all(word.endswith(_FAILED) for word in outcome.split()):
         return _FAILING
     return plain(outcome.replace("_", " ").lower())
 
@@ -169,7 +172,10 @@ def _noun(incident: Json) -> str:
 def _facts(incident: Json) -> Iterator[tuple[str, str]]:
     """Give what is there by weight, at most eight with the acknowledgement."""
     now = f"{percent(incident['rate'])} {_counted(incident)}, normal {percent(incident['normal_rate'])}"
-    yield "Now", now if incident["tier"] != Tier.SILENCE else f"{incident['orders']} orders"
+    yield (
+        "The worst" if incident["rule"] == SUMMARY else "Now",
+        now if incident["tier"] != Tier.SILENCE else f"{incident['orders']} orders",
+    )
     yield "Window", f"{incident['failed']} of {incident['orders']} orders in {duration(incident['window_s'])}"
     more = max(0, round(incident["excess_orders"]))
     yield "Beyond normal", f"{more} orders"
@@ -222,11 +228,18 @@ _REPLIES: Mapping[str, Callable[[Json], str]] = {
         f"Nobody has acknowledged this for {duration(_age_s(incident))}. {summary(incident)}"
     ),
     Reason.UNSTABLE: lambda incident: f"It comes and goes. {summary(incident)}",
-    Reason.STALE: lambda _: "There is no traffic to judge by, which is not the same as well again.",
+    Reason.STALE: lambda incident: f"{_why_stale(incident)}, which is not the same as well again.",
     Reason.RESTATED: lambda incident: (
         f"{incident['later_paid']} of the orders that had failed were paid after all."
     ),
 }
+
+
+def _why_stale(incident: Json) -> str:
+    lag_s = incident["lag_s"]
+    if lag_s > _BEHIND_S:
+        return f"Our own polls are {duration(lag_s)} late, so nothing is judged"
+    return "There is no traffic to judge by"
 
 
 def _chart(incident: Json) -> Json | None:

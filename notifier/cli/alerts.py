@@ -106,13 +106,15 @@ async def backtest(
         check_plot(plot)
     answers: dict[str, dict[str, Any]] = {}
     async with connected(options, answer_s=_BACKTEST_S) as client:
-        for alert_id, name in await _chosen(client, name_or_id):
+        chosen = await _chosen(client, name_or_id)
+        if plot is not None and len(chosen) != 1:
+            names = ", ".join(name for _, name in chosen) or "none"
+            raise Misuse(f"--plot draws one alert; name one of {names}")
+        for alert_id, name in chosen:
             answers[name] = await client.post(path_of("alerts", alert_id, "backtest"), {"days": days})
     if plot is not None:
         from notifier.simulation.plot import draw_course
 
-        if len(answers) != 1:
-            raise Misuse(f"--plot draws one alert; name one of {', '.join(answers) or 'none'}")
         draw_course(next(iter(answers.values())), plot)
     if options.json:
         show_json({"items": [*answers.values()]} if name_or_id is None else answers.popitem()[1])
@@ -120,7 +122,7 @@ async def backtest(
     for name, answer in answers.items():
         if name_or_id is None:
             say(f"[bold]{safe(name)}[/]")
-        show_backtest(answer, days)
+        show_backtest(answer)
 
 
 @alerts.command

@@ -1,6 +1,6 @@
 """What a backtest found, for people."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from notifier.cli.screen import note, safe, say, show_table
@@ -21,7 +21,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 60
 
 
-def show_backtest(answer: dict[str, Any], days: float) -> None:
+def show_backtest(answer: dict[str, Any]) -> None:
     """Show the pages, the course, and what they come to."""
     pages = answer["pages"]
     if pages:
@@ -34,12 +34,18 @@ def show_backtest(answer: dict[str, Any], days: float) -> None:
     delay = answer["median_delay_s"]
     late = "" if delay is None else f", half of them within {delay / 60:.0f} min of the first bad minute"
     count = f"{len(pages)} page{'' if len(pages) == 1 else 's'}"
-    say(f"{count} in {days:g} days ({answer['pages_per_month']:g} a month){late}.")
+    say(f"{count} in {_days(answer):.3g} days ({answer['pages_per_month']:g} a month){late}.")
     say(_how_false(answer))
     if not answer["is_complete"]:
         note(f"[dim]Judged from {safe(answer['since'])} on: there are too many orders for more at once.[/]")
     if answer["told_without_a_page"]:
         say(f"{answer['told_without_a_page']} more incidents would have called nobody.")
+
+
+def _days(answer: dict[str, Any]) -> float:
+    """Return how many days were judged, which may be fewer than were asked for."""
+    since, until = (datetime.fromisoformat(answer[end]) for end in ("since", "until"))
+    return (until - since) / timedelta(days=1)
 
 
 def _how_false(answer: dict[str, Any]) -> str:

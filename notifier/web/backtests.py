@@ -27,7 +27,7 @@ async def backtest(call: Call) -> Answer:
     body: Wish = call.body
     storage = call.services.storage
     until = minute_of(call.services.clock.now()) - 1
-    since = until + 1 - round(body.days * _MINUTES_A_DAY)
+    since = until + 1 - max(1, round(body.days * _MINUTES_A_DAY))
     async with storage.reading() as tx:
         alert = await tx.alert(call.account, AlertId(call.id))
         last = await tx.last_outcome(alert.account)
@@ -39,7 +39,7 @@ async def backtest(call: Call) -> Answer:
     test = _test_of(alert, known, since=since, until=until)
     replay = _Replay(storage, test, first=max(first, last - _MOST_JUDGED), until=until)
     await replay.run()
-    since = max(since, replay.began) if is_cut else since
+    since = min(max(since, replay.began), until)  # What was not judged says nothing of false pages.
     document = backtest_document(test, since=start_of(since), until=start_of(until + 1))
     return Answer(body=document | {"is_complete": not is_cut})
 
@@ -62,7 +62,7 @@ class _Replay:
     """Number of the outcome after which it counts."""
     until: int
     began: int = 0
-    """The first minute that was judged."""
+    """The first minute of which something is kept."""
     _judged: int = field(init=False, default=0)
 
     async def run(self) -> None:

@@ -135,7 +135,13 @@ async def say_stale(case: Case) -> None:
 async def _sum_up(case: Case, routes: tuple[str, ...]) -> None:
     """Let one summary speak for all incidents that the budget of these routes held back."""
     of_routes = [each for each in case.incidents.values() if each.routes == routes]
-    reports = [each.report for each in of_routes if each.merged_into is not None and not each.is_over]
+    reports = [
+        each.report
+        for each in of_routes
+        if each.merged_into is not None
+        and not each.is_over
+        and not any(silence.covers(each, case.at) for silence in case.silences)
+    ]
     draft = summary_of(reports, now=case.at) if reports else None
     known = next(
         (

@@ -147,8 +147,7 @@ class Lines:
         line = self._lines.get(subscription.id)
         if line is None:
             line = self._lines[subscription.id] = self._new_line(subscription)
-        event = claimed.due.logged.event
-        if event.incident is not None and not is_mere_edit(event):
+        if _is_page(claimed):
             line.waiting.appendleft(claimed)
         else:
             line.waiting.append(claimed)
@@ -194,8 +193,8 @@ class Lines:
         waiting.extend(left)
 
     def rested(self, pace: Pace) -> None:
-        """Let the lines go on that have waited for a turn."""
-        for line in self._resting.pop(pace, ()):
+        """Let the lines go on that have waited for a turn: pages first, then who has waited longest."""
+        for line in sorted(self._resting.pop(pace, ()), key=_begins_with_no_page):
             line.is_offered = False
             self._offer(line)
 
@@ -341,3 +340,13 @@ class Lines:
         if rate is not None:
             longest = min(longest, max(1, int(rate.per_s * _RATED_AHEAD_S)))
         return Line(longest, width, is_paced=rate is not None)
+
+
+def _is_page(claimed: Claimed) -> bool:
+    """Return whether it is news of an incident that people must know."""
+    event = claimed.due.logged.event
+    return event.incident is not None and not is_mere_edit(event)
+
+
+def _begins_with_no_page(line: Line) -> bool:
+    return not (line.waiting and _is_page(line.waiting[0]))

@@ -16,8 +16,10 @@ from notifier.channels.email.channel import EmailChannel
 from notifier.channels.email.message import mail_of
 from notifier.channels.incident import incident_words
 from notifier.config.told import Email
+from notifier.domain.alert.report import Reason as Why
 from notifier.domain.alert.report import incident_document
 from notifier.domain.alert.sample import sample_report
+from notifier.domain.alert.summary import summary_of
 from notifier.domain.delivery import Reason, Verdict
 from notifier.domain.leaving import token_of
 from notifier.errors import ChannelMisconfigured, InvalidValue
@@ -224,6 +226,27 @@ def test_an_end_without_traffic_is_not_called_well_again():
     )
     assert well["summary"].startswith("🟢")
     assert given_up["summary"].startswith("⚪ P2 HDFC via RAZORPAY: without traffic, judged no more after")
+
+
+def test_a_summary_does_not_say_that_all_payments_fail():
+    report = sample_report("incident.opened", START)
+    draft = replace(summary_of([report, report], now=START), id="inc_1", number=7)
+    words = incident_words(incident_document(draft))
+    assert words["topic"] == "beyond the page budget \N{EN DASH} summary #7"
+    assert words["summary"] == (
+        "🔴 P2 beyond the page budget: 2 more incidents, "
+        "the worst 41 % failing (normal 12 %), 86 orders, ₹1.9 L in 10 min"
+    )
+    assert words["facts"][0] == ("The worst", "41 % failing, normal 12 %")
+
+
+def test_what_is_stale_for_our_own_lag_is_not_said_to_be_without_traffic():
+    report = replace(sample_report("incident.opened", START), reason=Why.STALE)
+    replies = [
+        incident_words(incident_document(replace(report, lag_s=lag_s)))["reply"] for lag_s in (4.0, 1500.0)
+    ]
+    assert replies[0].startswith("There is no traffic to judge by")
+    assert replies[1].startswith("Our own polls are 25 min late, so nothing is judged")
 
 
 @pytest.mark.parametrize("event_type", ["incident.opened", "incident.acknowledged", "incident.updated"])

@@ -125,7 +125,10 @@ def test_the_text_on_the_phone_says_where_how_bad_how_many_and_how_much():
             {"outcome": "silence", "tier": Tier.SILENCE, "orders": 2},
             "HDFC via RAZORPAY: only 2 orders in 10 min",
         ),
-        ({"outcome": "3 more incidents", "rule": SUMMARY, "cause": ()}, "all payments: 3 more incidents"),
+        (
+            {"outcome": "3 more incidents", "rule": SUMMARY, "cause": ()},
+            "beyond the page budget: 3 more incidents, the worst 41 % failing (normal 12 %)",
+        ),
     ],
 )
 def test_each_kind_of_trouble_has_its_words(members, told):

@@ -61,13 +61,13 @@ async def test_a_backtest_says_whom_it_would_have_called_and_how_late(cli, spike
     ran = await cli("alerts", "backtest", "failures", "--days", "0.5", "--plot", str(plot))
     assert ran.status == 0
     assert "gateway RAZORPAY" in ran.out
-    assert "1 page in 0.5 days (60 a month)" in ran.out
+    assert "1 page in 0.0444 days (675 a month)" in ran.out
     assert (
-        "None of them may be false, which is 0 a month (95 %: 0 to 221.33); built for at most 1." in ran.out
+        "None of them may be false, which is 0 a month (95 %: 0 to 2489.99); built for at most 1." in ran.out
     )
     assert "days before" in plot.read_text()
     (line,) = [each for each in ran.out.splitlines() if "·" in each]
-    assert line.split()[1].endswith("▂")
+    assert line.split()[1].endswith("·▂·")
     document = (await cli("alerts", "backtest", "alr_1", "--days", "0.5", "--json")).json
     assert [each["backed_by"] for each in document["pages"]] == ["evidence"]
 

@@ -93,6 +93,12 @@ def test_what_nothing_could_be_said_of_for_a_day_ends_and_says_how():
     assert (back.is_stale, back.report.is_stale) == (False, False)
 
 
+def test_what_is_accepted_or_summed_up_while_stale_does_not_end_as_given_up():
+    stale, _ = lived(an_incident(), NO_TRAFFIC)
+    ended, _ = advance(stale, WELL, None, now=at(120))
+    assert (ended.is_stale, incident_document(ended.report)["is_stale"]) == (False, False)
+
+
 def test_the_peak_and_the_worst_severity_stay():
     risen, reasons = lived(an_incident(), (FIRING, draft(rate=0.9, severity=Severity.P1)), FIRING)
     assert reasons == [Reason.SEVERITY_ROSE, Reason.FIGURES]

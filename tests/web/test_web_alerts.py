@@ -1,6 +1,6 @@
 """Alerts, incidents and silences over REST."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -190,13 +190,29 @@ async def test_a_backtest_finds_the_page_and_how_late_it_was_and_tells_nobody(ap
     assert page["opened_at"] == (await api.get(f"/v1/incidents/{spike.id}")).body["opened_at"]
     assert 60 <= page["delay_s"] <= 240
     assert answer.body["median_delay_s"] == page["delay_s"]
-    assert answer.body["pages_per_month"] == 60
+    assert answer.body["pages_per_month"] == 675
     assert await told(services) == before
     assert (page["backed_by"], answer.body["doubtful_pages"]) == ("evidence", 0)
-    assert answer.body["estimated_false_pages_per_month"] == {"mean": 0, "low": 0, "high": 221.33}
+    assert answer.body["estimated_false_pages_per_month"] == {"mean": 0, "low": 0, "high": 2489.99}
     last = answer.body["course"][-1]
     assert (last["orders"], last["failed"], last["rate"]) == (900, 90, 0.1)
     assert last["normal_rate"] == pytest.approx(0.1, abs=0.01)
+
+
+async def test_days_of_which_nothing_is_kept_do_not_count_as_days_without_a_false_page(api, spike):
+    answers = [
+        (await api.post("/v1/alerts/alr_1/backtest", {"days": days})).body["estimated_false_pages_per_month"]
+        for days in (0.5, 35)
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0]["high"] > 1000, "an hour without one says little about a month"
+
+
+async def test_a_backtest_of_less_than_a_minute_judges_one(api, spike):
+    answer = await api.post("/v1/alerts/alr_1/backtest", {"days": 0.0001})
+    assert answer.status == 200
+    since, until = (datetime.fromisoformat(answer.body[end]) for end in ("since", "until"))
+    assert until - since == timedelta(minutes=1)
 
 
 async def test_a_page_that_somebody_took_care_of_was_no_false_one(api, spike):

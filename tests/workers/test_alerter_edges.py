@@ -253,3 +253,39 @@ async def test_a_new_normal_is_learned_after_a_day_of_an_open_incident(house, tr
     alert, day = an_alert(), timedelta(hours=24)
     assert held_of(alert, [incident], incident.report.opened_at + day / 2) == [incident.report.cause]
     assert held_of(alert, [incident], incident.report.opened_at + day * 1.1) == []
+
+
+async def test_a_summary_does_not_speak_for_what_is_silenced(house, traffic):
+    async with house.storage.writing() as tx:
+        await tx.save_alert(of_gateway("PAYU", id=AlertId("alr_1"), page_budget=0))
+        silence = Silence(
+            id=SilenceId("sil_1"),
+            account="shop",
+            by="asha",
+            created_at=house.clock.now(),
+            rule="PAYU",
+            until_at=house.clock.now() + timedelta(minutes=10),
+        )
+        await tx.add_silence(silence)
+    alerter = traffic.alerter()
+    await traffic.lived(alerter, 2)
+    traffic.rates["PAYU"] = 0.8
+    await traffic.lived(alerter, 6)
+    assert len(await kept(house)) == 1
+    assert await told(house) == []
+    await traffic.lived(alerter, 4)
+    assert (await told(house)).count(OPENED) == 1, "told when the silence ends"
+
+
+async def test_what_is_told_once_we_have_caught_up_keeps_to_the_page_budget(house, traffic):
+    async with house.storage.writing() as tx:
+        await tx.remove_alert("shop", AlertId("alr_1"))
+        for gateway in traffic.rates:
+            await tx.save_alert(of_gateway(gateway, page_budget=1))
+    alerter = traffic.alerter()
+    await traffic.lived(alerter, 2)
+    traffic.rates = dict.fromkeys(traffic.rates, 0.8)
+    await traffic.flow(30)  # and nobody judges
+    await alerter.judge()
+    assert (await told(house)).count(OPENED) == 2, "one, and a summary of the others"
+    assert sorted(each.merged_into or "" for each in await kept(house)) == ["", "", "summary", "summary"]

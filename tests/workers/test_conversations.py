@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from test_deliverer import _seen
 
 from notifier.channels.egress import Egress
 from notifier.channels.reach import Reach
@@ -21,6 +22,7 @@ from notifier.storage.telling import delivery_ids, tell
 from notifier.templating import Templates
 from notifier.workers.deliverer import Deliverer
 from notifier.workers.lines import DeliveryLimits
+from notifier.workers.pace import Rate
 from support.fakes import ACCEPTED, UNAVAILABLE
 from support.slack import FakeSlack
 from support.traffic import Traffic, an_alert
@@ -194,6 +196,33 @@ async def test_a_page_goes_before_the_notices_that_wait_in_its_line(house, talki
     async with house.running(_deliverer(house, talking)):
         await house.pass_time(8)
     assert [parcel.event_id for parcel in talking.parcels] == [page, *figures]
+
+
+async def test_a_page_waits_for_one_turn_of_its_channel_however_many_others_name_it(house):
+    """Lines that rest for the same turn raced for it each time: with six of them a page came many seconds late."""
+    for number in range(5):
+        await house.subscribe("order.*", name=f"orders{number}", target="https://chat.test/hook")
+    for number in range(6):
+        await _seen(house, f"OW{number}", "CHARGED")
+    await _subscribe(house, "https://chat.test/hook", channel="webhook")
+    async with house.running(_deliverer(house, house.channel, rates={"webhook": Rate(1.0)})):
+        await house.pass_time(2.5, step=0.5)
+        page = await _tell(house, Why.OPENED)
+        await house.pass_time(2, step=0.5)
+        assert page in [parcel.event_id for parcel in house.channel.parcels]
+        sent = len(house.channel.parcels)
+        await house.pass_time(5, step=0.5)
+        assert len(house.channel.parcels) - sent == 5
+
+
+async def test_a_page_of_a_pace_slower_than_its_lease_goes_at_its_turn(house):
+    await house.subscribe("*", "incident.*", rate_per_s=0.004)
+    await _seen(house, "OW1", "CHARGED")
+    async with house.running(_deliverer(house, house.channel)):
+        await house.pass_time(10)
+        page = await _tell(house, Why.OPENED)
+        await house.pass_time(600, step=5)
+    assert [parcel.event_id for parcel in house.channel.parcels].count(page) == 1
 
 
 async def test_a_forgotten_conversation_is_pruned(house, talking):

@@ -17,7 +17,7 @@ from notifier.domain.alert.slices import WHOLE
 from notifier.domain.alert.tail import poisson_interval
 
 LEARNING = 24 * HOUR
-"""Minutes at the beginning in which an alert only learns, where the span is longer than twice that."""
+"""Minutes before the span in which an alert only learns, where so much is kept."""
 
 _MONTH = 30 * 24 * HOUR
 _BEYOND_DOUBT = 1 / 120

@@ -57,7 +57,8 @@ def moves(
         yield incident, reason
     for incident in [each for each in incidents.values() if each.rule_id == alert.id]:
         if incident.id not in moved and not incident.is_over:
-            yield _waited(alert, ledger, incident, causes, minute)
+            waited, reason = _waited(alert, ledger, incident, causes, minute)
+            yield _within_budget(alert, incident, waited, incidents, minute.ended_at), reason
 
 
 def held_of(alert: Alert, incidents: Iterable[Incident], now: datetime) -> list[Place]:
@@ -100,13 +101,24 @@ def _opened(
 def _fired(
     alert: Alert, known: Incident, draft: IncidentReport, incidents: Mapping[str, Incident], at: datetime
 ) -> Move:
-    """Move a known one; what was for working hours and calls only now is one more page like any other."""
     incident, reason = advance(known, Condition.FIRING, draft, now=at)
-    if known.report.severity is Severity.P3 and not _may_call(alert, incident, incidents, at):
-        incident = replace(incident, merged_into=SUMMARY)
+    incident = _within_budget(alert, known, incident, incidents, at)
     if incident.merged_into and incident.report.severity is Severity.P1:
         incident = replace(incident, merged_into=None)
     return incident, reason
+
+
+def _within_budget(
+    alert: Alert, known: Incident, incident: Incident, incidents: Mapping[str, Incident], at: datetime
+) -> Incident:
+    """Return the incident, held back by the budget where it would call only now, and is one more page like any other.
+
+    It was for working hours until now, or nobody was told of it: it was silenced, or opened while we were behind.
+    """
+    calls_first = known.told_at is None or known.report.severity is Severity.P3
+    if calls_first and not incident.is_over and not _may_call(alert, incident, incidents, at):
+        return replace(incident, merged_into=SUMMARY)
+    return incident
 
 
 def _the_same(candidates: Sequence[Incident], place: Place, at: datetime) -> Incident | None:

@@ -250,7 +250,12 @@ def _returned(incident: Incident, draft: IncidentReport, now: datetime) -> tuple
 
 def _ended(incident: Incident, now: datetime) -> tuple[Incident, Reason | None]:
     report = replace(
-        incident.report, state=IncidentState.RESOLVED, resolved_at=now, updated_at=now, loss_per_min=()
+        incident.report,
+        state=IncidentState.RESOLVED,
+        resolved_at=now,
+        updated_at=now,
+        loss_per_min=(),
+        is_stale=False,
     )
     ended = replace(
         incident,

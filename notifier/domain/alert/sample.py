@@ -59,6 +59,7 @@ def _opened(seen_at: datetime) -> IncidentReport:
         state=IncidentState.OPEN,
         reason=Reason.OPENED,
         cause=_CAUSE,
+        first_cause=_CAUSE,
         opened_at=seen_at - timedelta(seconds=_AGE_S),
         updated_at=seen_at,
         window_s=600,
