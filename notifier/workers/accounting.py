@@ -41,17 +41,13 @@ class Book:
 
         Blind is a minute of which we may not have seen all that ended in it.
         """
-        for place in self.accepted(minute):
+        for place in self.alert.accepted_with(minute):
             self.ledger.detector.accept(place)
         if is_blind:
             self.ledger.detector.be_blind(minute)
         verdict = self.ledger.step(minute, held)
         self.judged = minute
         return verdict
-
-    def accepted(self, minute: int) -> list[Place]:
-        """Return the places whose present state is taken for normal with a minute."""
-        return [each.cause for each in self.alert.accepted if minute_of(each.at) == minute]
 
     def learned(self) -> Learned:
         """Return what is to be kept of it."""

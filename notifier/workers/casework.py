@@ -13,15 +13,13 @@ from notifier.domain.alert.incident import (
     Condition,
     Incident,
     advance,
-    is_related,
     may_return,
     opening,
     restated,
 )
 from notifier.domain.alert.ledger import HOUR
-from notifier.domain.alert.report import Place, Reason
+from notifier.domain.alert.report import Reason
 from notifier.domain.alert.silence import Silence
-from notifier.domain.alert.slices import is_within
 from notifier.domain.alert.summary import SUMMARY, summary_of
 from notifier.storage.alarming import Telling, keep
 from notifier.storage.contract import Transaction
@@ -87,17 +85,6 @@ async def judge(case: Case, book: Book, verdict: Judged) -> None:
     minute = Minute(number=verdict.minute, ended_at=case.at, lag_s=case.lag_s)
     for incident, reason in moves(book.alert, book.ledger, verdict, case.incidents, minute):
         await case.keep(await _with_samples(case, book, incident, verdict.minute), reason)
-    for place in book.accepted(verdict.minute):
-        await _end_accepted(case, book.alert, place, verdict)
-
-
-async def _end_accepted(case: Case, alert: Alert, place: Place, verdict: Judged) -> None:
-    """End what is open at a place that somebody calls normal, unless it fires even so."""
-    for incident in [each for each in case.incidents.values() if each.rule_id == alert.id]:
-        cause = incident.report.cause
-        fires = any(is_related(each.place, cause) for each in verdict.causes)
-        if is_within(cause, place) and not incident.is_over and not fires:
-            await case.keep(*advance(replace(incident, held_until=None), Condition.WELL, None, now=case.at))
 
 
 async def _with_samples(case: Case, book: Book, incident: Incident, minute: int) -> Incident:

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from notifier.domain.alert.alert import AlertId
+from notifier.domain.alert.alert import Acceptance, AlertId
 from notifier.domain.alert.report import IncidentState, Reason
 from notifier.domain.alert.rule import Plain
 from notifier.storage.alerting import Learned
-from support.traffic import an_alert, told
+from support.traffic import Traffic, an_alert, told
 
 RULE = {"name": "failures", "outcome": "AUTHORIZATION_FAILED"}
 HALF = {"window_s": 300, "rate_over": 0.4, "at_least": 20}
@@ -231,6 +231,22 @@ async def test_a_page_that_nothing_backs_is_counted_as_false(api, services, stor
     )
     estimate = answer.body["estimated_false_pages_per_month"]
     assert 0 < estimate["low"] < estimate["mean"] < estimate["high"]
+
+
+async def test_a_backtest_takes_for_normal_what_somebody_accepted_then(api, services, storage, clock):
+    traffic = Traffic(services)
+    await clock.advance(2700)
+    async with storage.writing() as tx:
+        await tx.save_alert(an_alert())
+    await traffic.past(240)
+    traffic.rates["RAZORPAY"] = 0.6
+    await traffic.flow(65)
+    wish = Acceptance(cause=(("gateway", "RAZORPAY"),), at=clock.now(), by="asha")
+    async with storage.writing() as tx:
+        await tx.save_alert(an_alert(accepted=(wish,)))
+    await traffic.flow(15)
+    (page,) = (await api.post("/v1/alerts/alr_1/backtest", {"days": 1})).body["pages"]
+    assert (page["state"], page["backed_by"]) == ("resolved", "people")
 
 
 async def test_a_backtest_of_nothing_finds_nothing(api):

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from notifier.domain.alert.counts import minute_of
 from notifier.domain.alert.outcome import PLACED, STUCK, Family
 from notifier.domain.alert.report import Place, Tier
 from notifier.domain.alert.rule import DEFAULT_WORDS, Plain, Rule
@@ -83,6 +84,10 @@ class Alert:
             tiers=self.tiers,
             plain=self.plain,
         )
+
+    def accepted_with(self, minute: int) -> list[Place]:
+        """Return the places whose present state is taken for normal with a minute."""
+        return [each.cause for each in self.accepted if minute_of(each.at) == minute]
 
     def counts_as(self, other: "Alert") -> bool:
         """Return whether both count the same, so that what one has learned is true of the other."""

@@ -86,6 +86,8 @@ class Backtest:
     def step(self, minutes: Sequence[int]) -> None:
         """Judge some minutes, one after the other."""
         for minute in minutes:
+            for place in self.alert.accepted_with(minute):
+                self.ledger.detector.accept(place)
             held = held_of(self.alert, self.incidents.values(), start_of(minute + 1))
             verdict = self.ledger.step(minute, held)
             if minute >= self.judges_from:

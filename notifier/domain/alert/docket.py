@@ -59,6 +59,19 @@ def moves(
         if incident.id not in moved and not incident.is_over:
             waited, reason = _waited(alert, ledger, incident, causes, minute)
             yield _within_budget(alert, incident, waited, incidents, minute.ended_at), reason
+    yield from _accepted(alert, verdict, incidents, minute.ended_at)
+
+
+def _accepted(
+    alert: Alert, verdict: Judged, incidents: Mapping[str, Incident], at: datetime
+) -> Iterator[Move]:
+    """End what is open at a place that somebody calls normal with this minute, unless it fires even so."""
+    places = alert.accepted_with(verdict.minute)
+    for incident in [each for each in incidents.values() if each.rule_id == alert.id and not each.is_over]:
+        cause = incident.report.cause
+        is_accepted = any(is_within(cause, place) for place in places)
+        if is_accepted and not any(is_related(each.place, cause) for each in verdict.causes):
+            yield advance(replace(incident, held_until=None), Condition.WELL, None, now=at)
 
 
 def held_of(alert: Alert, incidents: Iterable[Incident], now: datetime) -> list[Place]:
