@@ -199,7 +199,7 @@ async def test_a_page_goes_before_the_notices_that_wait_in_its_line(house, talki
 
 
 async def test_a_page_waits_for_one_turn_of_its_channel_however_many_others_name_it(house):
-    """Lines that rest for the same turn raced for it each time: with six of them a page came many seconds late."""
+    """A page that waited behind all lines that rest for the same pace came a second later for each of them."""
     for number in range(5):
         await house.subscribe("order.*", name=f"orders{number}", target="https://chat.test/hook")
     for number in range(6):
