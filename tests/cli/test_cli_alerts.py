@@ -1,23 +1,13 @@
 import pytest
 
 from notifier.domain.alert.alert import AlertId
-from notifier.domain.alert.rule import Plain
-from support.traffic import Traffic, an_alert
+from support.traffic import an_alert, opened_incident
 
 
 @pytest.fixture
 async def spike(services, clock, url):
     """One incident that is open."""
-    traffic = Traffic(services)
-    await clock.advance(2700)
-    async with services.storage.writing() as tx:
-        await tx.save_alert(an_alert(tiers=frozenset(), plain=Plain(window=5, rate=0.4, least=20)))
-    await traffic.past(60)
-    traffic.rates["RAZORPAY"] = 0.9
-    await traffic.lived(traffic.alerter(), 4)
-    async with services.storage.reading() as tx:
-        (incident,) = await tx.incidents("shop")
-    return incident.id
+    return (await opened_incident(services, clock)).id
 
 
 async def test_rules_and_open_incidents_are_listed(cli, spike):

@@ -8,6 +8,7 @@ from typing import Any
 from notifier.domain.alert.alert import Alert, AlertId
 from notifier.domain.alert.incident import Incident
 from notifier.domain.alert.outcome import Family, Outcome
+from notifier.domain.alert.rule import Plain
 from notifier.domain.money import Money
 from notifier.domain.order import OrderKey
 from notifier.storage.records import Lanes
@@ -128,3 +129,17 @@ async def all_events(house: Any) -> list[Any]:
         while page := await tx.events("shop", after=events[-1].sequence if events else 0, limit=500):
             events += page
     return events
+
+
+async def opened_incident(services, clock):
+    """Let one gateway fail until an incident of it is open; return it."""
+    traffic = Traffic(services)
+    await clock.advance(2700)
+    async with services.storage.writing() as tx:
+        await tx.save_alert(an_alert(tiers=frozenset(), plain=Plain(window=5, rate=0.4, least=20)))
+    await traffic.past(60)
+    traffic.rates["RAZORPAY"] = 0.9
+    await traffic.lived(traffic.alerter(), 4)
+    async with services.storage.reading() as tx:
+        (incident,) = await tx.incidents("shop")
+    return incident

@@ -13,7 +13,6 @@ from yarl import URL
 
 from notifier.config.model import Config
 from notifier.config.secret import Secret
-from notifier.domain.alert.rule import Plain
 from notifier.errors import ChannelMisconfigured, InvalidValue, StorageError
 from notifier.metrics import Metrics
 from notifier.web.server import application
@@ -21,7 +20,7 @@ from notifier.web.services import Services
 from support.clock import FakeClock
 from support.database import open_empty
 from support.fakes import FakeChannel
-from support.traffic import Traffic, an_alert
+from support.traffic import opened_incident
 
 KEY = "operator-key-1"
 
@@ -167,16 +166,7 @@ async def api(serve, services):
 @pytest.fixture
 async def spike(services, clock):
     """An incident that is open: one gateway fails, and somebody listens."""
-    traffic = Traffic(services)
-    await clock.advance(2700)
-    async with services.storage.writing() as tx:
-        await tx.save_alert(an_alert(tiers=frozenset(), plain=Plain(window=5, rate=0.4, least=20)))
-    await traffic.past(60)
-    traffic.rates["RAZORPAY"] = 0.9
-    await traffic.lived(traffic.alerter(), 4)
-    async with services.storage.reading() as tx:
-        (incident,) = await tx.incidents("shop")
-    return incident
+    return await opened_incident(services, clock)
 
 
 class FailingStorage:
