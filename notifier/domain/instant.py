@@ -21,6 +21,11 @@ def from_ms(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)  # a third of the cost of adding to the epoch
 
 
+def at_ms(ms: int | None) -> datetime | None:
+    """Return the instant of what may be none."""
+    return None if ms is None else from_ms(ms)
+
+
 def seconds(s: float) -> timedelta:
     """Return a duration, for readable arithmetic with instants."""
     return timedelta(seconds=s)

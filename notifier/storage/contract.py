@@ -16,7 +16,7 @@ from notifier.domain.snapshot import Snapshot
 from notifier.domain.subscription import SubscriptionId
 from notifier.storage.alerting import AlertStore, IncidentStore, OutcomeStore
 from notifier.storage.audience import ConversationStore, ReceiverStore, SubscriptionStore, TemplateStore
-from notifier.storage.looking import Look, LookOutcome, LookState
+from notifier.storage.looking import Footing, Look, LookOutcome, LookState
 from notifier.storage.pacing import PacingStore
 from notifier.storage.records import (
     AttemptRecord,
@@ -112,14 +112,11 @@ class LookStore(Protocol):
     async def record_looks(self, outcomes: Sequence[LookOutcome], *, now: datetime) -> None:
         """Write what looks without a new version leave behind, all in one statement."""
 
-    async def look_state(self, look_id: int) -> LookState:
-        """Return the wider part of a look."""
+    async def footings(self, look_ids: Collection[int]) -> dict[int, Footing]:
+        """Return by id of a look what it stands on, for all of them at once; one that is gone is left out."""
 
     async def save_look_state(self, state: LookState) -> None:
         """Write the wider part of a look; `deadline_at` follows its deadlines, status and phase its watch."""
-
-    async def latest_snapshot(self, watch_id: int, source: Source) -> Snapshot | None:
-        """Return the last snapshot of one source; its reader is the look's, which may have moved on without change."""
 
     async def add_snapshot(
         self,
@@ -129,9 +126,9 @@ class LookStore(Protocol):
         observed_at: datetime,
         not_before: datetime | None,
     ) -> int:
-        """Take the order's next version for the snapshot by compare-and-set on `watch.version`.
+        """Take the order's next version, the one after `watch.version`, for the snapshot, and return it.
 
-        Returns: the version. Raises: Conflict when another writer took it.
+        When another writer took it the transaction raises Conflict, at the latest at its end.
         """
 
 
@@ -166,7 +163,7 @@ class EventStore(Protocol):
     ) -> None:
         """Append events with their sequences, and to how many each is owed, which an audit asks for.
 
-        An id that is there already is a defect and raises Conflict.
+        An id that is there already is a defect; the transaction raises Conflict, at the latest at its end.
         """
 
     async def events(

@@ -2,7 +2,8 @@
 
 The driver's own cursor goes to the thread and back to be made, to execute, to fetch and to be closed. Each of these
 trips costs more than most of our statements, so this one does all four in one. A transaction begins on the trip of
-its first statement; what ends without having changed anything ends here, without a trip.
+its first statement, and what is written without an answer goes along with the next trip, at the latest the commit's;
+what ends without having changed anything ends here, without a trip.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from typing import Any, Self, TypeVar, cast
 import aiosqlite
 
 T = TypeVar("T")
+Step = tuple[str, Sequence[Sequence[Any]]]
+"""A statement, and the parameters of each of its executions."""
 
 
 class Cursor:
@@ -67,6 +70,7 @@ class Connection(aiosqlite.Connection):
         self._words = "BEGIN" if read_only else "BEGIN IMMEDIATE"
         self._is_to_begin = False
         self._may_be_at_work = False
+        self._later: list[Step] = []
 
     def cursor(self) -> Cursor:  # type: ignore[override]  # the layer above enters it, as it would the driver's own
         return Cursor(self)
@@ -79,7 +83,7 @@ class Connection(aiosqlite.Connection):
         """Return the rows that a statement gives."""
         return await self.trip(lambda sqlite: sqlite.execute(sql, parameters).fetchall())
 
-    async def do(self, steps: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> int:
+    async def do(self, steps: Sequence[Step]) -> int:
         """Execute each statement for each of its parameters; return how many rows the last one changed."""
 
         def work(sqlite: sqlite3.Connection) -> int:
@@ -87,13 +91,20 @@ class Connection(aiosqlite.Connection):
 
         return await self.trip(work)
 
+    def do_later(self, steps: Sequence[Step]) -> None:
+        """Do the same before anything else is executed, or committed, which then raises what goes wrong here."""
+        self._later += steps
+
     async def trip(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do some work in the connection's thread, and begin before it what is to begin."""
+        """Do some work in the connection's thread, and before it begin what is to begin and do what was left."""
         begins, self._is_to_begin = self._is_to_begin, False
+        before, self._later = self._later, []
 
         def job() -> T:
             if begins:
                 self._conn.execute(self._words)
+            for sql, parameters in before:
+                self._conn.executemany(sql, parameters)
             return work(self._conn)
 
         try:
@@ -106,12 +117,13 @@ class Connection(aiosqlite.Connection):
         """Commit. A writer's first proves, if no statement did, that the database can be written to."""
         if self._is_read_only:
             await self.rollback()
-        elif self._is_to_begin or self._is_open:
+        elif self._is_to_begin or self._later or self._is_open:
             await self.trip(sqlite3.Connection.commit)
 
     async def rollback(self) -> None:
         """Undo what has begun, if anything has."""
         self._is_to_begin = False
+        self._later.clear()
         if self._is_read_only and not self._may_be_at_work:
             self._conn.rollback()  # nothing that would wait for a disk
         elif self._is_open:

@@ -1,5 +1,6 @@
 """Looks as storage trades them: the narrow row that is due, what a poll leaves behind, and the wider part."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +9,10 @@ from msgspec import Struct
 from notifier.domain.cadence.plan import Why
 from notifier.domain.cadence.situation import Part
 from notifier.domain.deadline import Deadlines
-from notifier.domain.instant import from_ms
+from notifier.domain.instant import at_ms, from_ms
 from notifier.domain.order import OrderId, Phase, Source
-from notifier.domain.snapshot import Reader
+from notifier.domain.snapshot import Reader, Snapshot
+from notifier.storage.records import Watch
 
 
 class Look(Struct, frozen=True, gc=False):
@@ -47,7 +49,7 @@ class Look(Struct, frozen=True, gc=False):
 
     @property
     def last_polled_at(self) -> datetime | None:
-        return _at(self.last_polled_ms)
+        return at_ms(self.last_polled_ms)
 
     @property
     def last_changed_at(self) -> datetime:
@@ -59,19 +61,19 @@ class Look(Struct, frozen=True, gc=False):
 
     @property
     def deadline_at(self) -> datetime | None:
-        return _at(self.deadline_ms)
+        return at_ms(self.deadline_ms)
 
     @property
     def asked_at(self) -> datetime | None:
-        return _at(self.asked_ms)
+        return at_ms(self.asked_ms)
 
     @property
     def doubted_at(self) -> datetime | None:
-        return _at(self.doubted_ms)
+        return at_ms(self.doubted_ms)
 
     @property
     def attended_until(self) -> datetime | None:
-        return _at(self.attended_until_ms)
+        return at_ms(self.attended_until_ms)
 
 
 class LookOutcome(Struct, frozen=True, kw_only=True, gc=False):
@@ -111,5 +113,13 @@ class LookState:
     parts: tuple[Part, ...] = ()
 
 
-def _at(ms: int | None) -> datetime | None:
-    return None if ms is None else from_ms(ms)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footing:
+    """What a look finds that is written thoroughly: its order's watch, its own wider part, and what was said last.
+
+    The reader of a snapshot is that of its source's look, which may have moved on without a change.
+    """
+
+    watch: Watch
+    state: LookState
+    snapshots: Mapping[Source, Snapshot]

@@ -41,7 +41,7 @@ from notifier.domain.standing import order_phase, standing
 from notifier.metrics import Metrics
 from notifier.source.contract import Answer, Failure, FailureReason
 from notifier.storage.contract import Transaction
-from notifier.storage.looking import Look, LookOutcome, LookState
+from notifier.storage.looking import Footing, Look, LookOutcome, LookState
 from notifier.storage.records import Initial, Lanes, Watch
 from notifier.storage.telling import tell
 from notifier.workers.cadence import Cadence, unseen
@@ -78,9 +78,16 @@ class Recorder:
     async def write(self, tx: Transaction, group: Sequence[tuple[Polled, LookOutcome | None]]) -> None:
         """Write a group of polls: the unchanged ones in one statement, each of the others thoroughly."""
         outcomes = [outcome for _, outcome in group if outcome is not None]
-        for polled, outcome in group:
-            if outcome is None:
-                outcomes.append(await self._record(tx, not_ahead(polled, self._clock.now_ms())))
+        thorough = [polled for polled, outcome in group if outcome is None]
+        footings, written = await tx.footings([polled.look.id for polled in thorough]), set()
+        for polled in thorough:
+            look = polled.look
+            if look.watch_id in written:  # by another of the order's sources
+                footings |= await tx.footings([look.id])
+            written.add(look.watch_id)
+            outcomes.append(
+                await self._record(tx, footings[look.id], not_ahead(polled, self._clock.now_ms()))
+            )
         await tx.record_looks(outcomes, now=self._clock.now())
 
     def assess(self, polled: Polled) -> LookOutcome | None:
@@ -131,31 +138,30 @@ class Recorder:
             policy=self._policy,
         )
 
-    async def _record(self, tx: Transaction, polled: Polled) -> LookOutcome:
-        watch = await tx.watch_by_id(polled.look.watch_id)
-        if watch.state is not WatchState.ACTIVE:
+    async def _record(self, tx: Transaction, footing: Footing, polled: Polled) -> LookOutcome:
+        if footing.watch.state is not WatchState.ACTIVE:
             # Paused or removed while we asked: what we saw is looked at anew when it is watched again.
             unseen = good_look(polled, SECOND_LOOK)
             return structs.replace(
                 unseen, last_polled_ms=polled.look.last_polled_ms, doubted_ms=polled.look.doubted_ms
             )
         if isinstance(polled.result, Failure):
-            return await self._fail(tx, watch, polled, polled.result)
-        return await self._observe(tx, watch, polled, polled.result)
+            return await self._fail(tx, footing, polled, polled.result)
+        return await self._observe(tx, footing, polled, polled.result)
 
-    async def _fail(self, tx: Transaction, watch: Watch, polled: Polled, failure: Failure) -> LookOutcome:
+    async def _fail(self, tx: Transaction, footing: Footing, polled: Polled, failure: Failure) -> LookOutcome:
         """Judge what no good answer came to judge: `until`, and the grace of an order that is not known."""
-        stored = await tx.look_state(polled.look.id)
+        watch, stored = footing.watch, footing.state
         until_at, is_leader = stored.deadlines.until_at, polled.look.source is watch.leader
         if is_leader and until_at is not None and until_at <= polled.started_at:
-            state = end_of(await tx.latest_snapshot(watch.id, polled.look.source))
+            state = end_of(footing.snapshots.get(polled.look.source))
             if await self._end(tx, watch, polled, state):
                 await tx.save_look_state(replace(stored, deadlines=Deadlines()))
             return failed_look(polled, SECOND_LOOK, failure.reason)
         plan = self._after_failure(polled, failure)
         if plan is not None:
             return failed_look(polled, plan, failure.reason)
-        beside = await _beside(tx, watch, polled.look.source)
+        beside = _beside(footing, polled.look.source)
         if not is_leader or any(outlasts(each, polled.started_at, self._policy) for each in beside):
             # It may come yet: asked for as rarely as for an order without news, for as long as the watch lives.
             since_s = polled.look.registered_at.timestamp()
@@ -183,19 +189,20 @@ class Recorder:
         )
         return True
 
-    async def _observe(self, tx: Transaction, watch: Watch, polled: Polled, answer: Answer) -> LookOutcome:
-        look = polled.look
-        stored = await tx.look_state(look.id)
+    async def _observe(
+        self, tx: Transaction, footing: Footing, polled: Polled, answer: Answer
+    ) -> LookOutcome:
+        look, watch, stored = polled.look, footing.watch, footing.state
         is_leader = look.source is watch.leader
         # Another answer than the one that was doubted confirms nothing: it is a doubt of its own.
         doubted_ms = look.doubted_ms if answer.digest == stored.digest else None
         known = Known(
-            snapshot=await tx.latest_snapshot(watch.id, look.source),
+            snapshot=footing.snapshots.get(look.source),
             deadlines=stored.deadlines if is_leader else Deadlines(),
             expect=watch.expect,
             is_silent=watch.initial is Initial.SILENT,
             doubted=is_confirmed(doubted_ms, polled.started_ms),
-            beside=await _beside(tx, watch, look.source),
+            beside=_beside(footing, look.source),
         )
         digest: bytes | None = answer.digest
         is_news = True
@@ -351,7 +358,7 @@ class Recorder:
             self._metrics.events_total.labels(event.type).inc()
 
 
-async def _beside(tx: Transaction, watch: Watch, source: Source) -> tuple[Snapshot, ...]:
+def _beside(footing: Footing, source: Source) -> tuple[Snapshot, ...]:
     """Return what the order's other sources said last."""
-    others = [await tx.latest_snapshot(watch.id, each) for each in sorted(watch.sources - {source})]
-    return tuple(replace(each, beside=()) for each in others if each is not None)
+    others = sorted(footing.watch.sources - {source})
+    return tuple(replace(footing.snapshots[each], beside=()) for each in others if each in footing.snapshots)

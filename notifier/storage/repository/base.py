@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.clock import Clock
-from notifier.storage.repository.direct import Statement, Values, ask, do
+from notifier.storage.repository.direct import Statement, Values, ask, do, do_later
 from notifier.storage.repository.setwise import as_parameter
 from notifier.storage.tables import accounts
 from notifier.storage.vault import Vault
@@ -69,3 +69,6 @@ class Rows:
 
     async def _do(self, *steps: tuple[Statement, Sequence[Values]]) -> int:
         return await do(self._connection, *steps)
+
+    def _do_later(self, *steps: tuple[Statement, Sequence[Values]]) -> None:
+        do_later(self._connection, *steps)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import IntegrityError
 
 from notifier.domain.alert.incident import event_type
 from notifier.domain.alert.report import Reason
@@ -13,7 +12,7 @@ from notifier.domain.event import Event, EventId, Fact, counted_event_id
 from notifier.domain.instant import to_ms
 from notifier.domain.order import OrderKey
 from notifier.domain.snapshot import Subject
-from notifier.errors import Conflict, NotFound
+from notifier.errors import NotFound
 from notifier.storage.records import LoggedEvent
 from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.repository.looks import read_snapshot
@@ -69,11 +68,7 @@ class Events(Rows):
             _row(event, sequence, watch_id, None if owed is None else owed[event.id])
             for event, sequence in events
         ]
-        try:
-            await self._do((_ADD, rows))
-        except IntegrityError:
-            ids = ", ".join(event.id for event, _ in events)
-            raise Conflict(f"one of the events {ids} is in the log already; it was told before") from None
+        self._do_later((_ADD, rows))
 
     async def events(
         self,

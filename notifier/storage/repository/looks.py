@@ -1,7 +1,6 @@
 """The looks, which the poller reads and writes thousands of times a second, and the snapshots they bring."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -25,11 +24,9 @@ from sqlalchemy import (
 
 from notifier.domain.cadence.plan import AFTER_ASKED, Why
 from notifier.domain.cadence.situation import Kind, Part, Situation
-from notifier.domain.deadline import Deadlines
-from notifier.domain.instant import from_ms, to_ms, whole_ms
+from notifier.domain.instant import at_ms, to_ms, whole_ms
 from notifier.domain.order import OrderId, Phase, Source
 from notifier.domain.snapshot import Reader, Snapshot
-from notifier.errors import Conflict, NotFound
 from notifier.storage.looking import Look, LookOutcome, LookState
 from notifier.storage.records import Watch
 from notifier.storage.repository.base import Rows
@@ -145,27 +142,7 @@ _RECORD = (
 )
 
 
-_STATE = (
-    select(
-        looks.c.digest, looks.c.reader, looks.c.phase, watches.c.status, looks.c.stuck_at, looks.c.overdue_at,
-        looks.c.mismatch_at, looks.c.settle_at, looks.c.until_at, looks.c.last_changed_at, looks.c.account,
-        looks.c.source, looks.c.parts,
-    )
-    .join(watches)
-    .where(looks.c.id == bindparam("of"))
-)  # fmt: skip
-_LATEST = (
-    select(snapshots.c.document, looks.c.reader)
-    .join(looks, (looks.c.watch_id == snapshots.c.watch_id) & (looks.c.source == snapshots.c.source))
-    .where(snapshots.c.watch_id == bindparam("watch"), snapshots.c.source == bindparam("source"))
-    .order_by(snapshots.c.version.desc())
-    .limit(1)
-)
-_TAKE = (
-    update(watches)
-    .where(watches.c.id == bindparam("of"), watches.c.version == bindparam("was"))
-    .values(version=bindparam("is"))
-)
+_TAKE = update(watches).where(watches.c.id == bindparam("of")).values(version=bindparam("is"))
 _ADD = insert(snapshots)
 _SAVE_LOOK = (
     update(looks)
@@ -195,7 +172,8 @@ read_snapshot = msgspec.json.Decoder(Snapshot).decode
 
 
 @lru_cache(maxsize=64)
-def _reader(text: str | None) -> Reader | None:
+def reader_of(text: str | None) -> Reader | None:
+    """Return a reader as a look's column has it."""
     return None if text is None else msgspec.json.decode(text, type=Reader)
 
 
@@ -242,8 +220,8 @@ class Looks(Rows):
         return read_looks(account, await self._ask(_DUE, wanted))
 
     async def next_look_at(self, account: str, *, after: datetime) -> datetime | None:
-        [(at_ms,)] = await self._ask(_NEXT, {"account": account, "after": to_ms(after)})
-        return _at(at_ms)
+        [(soonest_ms,)] = await self._ask(_NEXT, {"account": account, "after": to_ms(after)})
+        return at_ms(soonest_ms)
 
     async def record_looks(self, outcomes: Sequence[LookOutcome], *, now: datetime) -> None:
         if not outcomes:
@@ -251,30 +229,7 @@ class Looks(Rows):
         now_ms = to_ms(now)
         rows = [_outcome_row(outcome, now_ms) for outcome in outcomes]
         soon = now_ms + whole_ms(AFTER_ASKED.in_s)
-        await self._do((_RECORD, [{"now": now_ms, "soon": soon, "rows": as_parameter(rows)}]))
-
-    async def look_state(self, look_id: int) -> LookState:
-        found = await self._ask(_STATE, {"of": look_id})
-        if not found:
-            raise NotFound(f"there is no look {look_id}")
-        [(digest, reader, phase, status, *deadlines, last_changed_ms, account, source, parts)] = found
-        stuck_at, overdue_at, mismatch_at, settle_at, until_at = map(_at, deadlines)
-        return LookState(
-            look_id=look_id,
-            digest=digest,
-            reader=_reader(reader),
-            phase=Phase(phase),
-            status=status,
-            deadlines=Deadlines(
-                stuck_at=stuck_at,
-                overdue_at=overdue_at,
-                mismatch_at=mismatch_at,
-                settle_at=settle_at,
-                until_at=until_at,
-            ),
-            last_changed_at=from_ms(last_changed_ms),
-            parts=stored_parts(account, source, parts) or (),
-        )
+        self._do_later((_RECORD, [{"now": now_ms, "soon": soon, "rows": as_parameter(rows)}]))
 
     async def save_look_state(self, state: LookState) -> None:
         deadlines = state.deadlines
@@ -293,14 +248,7 @@ class Looks(Rows):
             "its_parts": _encode(_written(state.parts)).decode(),
         }
         watch = {"of": state.look_id, "its_status": state.status, "its_phase": state.phase}
-        await self._do((_SAVE_LOOK, [look]), (_SAVE_WATCH, [watch]))
-
-    async def latest_snapshot(self, watch_id: int, source: Source) -> Snapshot | None:
-        found = await self._ask(_LATEST, {"watch": watch_id, "source": source})
-        for document, reader in found:
-            snapshot = read_snapshot(document)
-            return replace(snapshot, reader=_reader(reader) or snapshot.reader)
-        return None
+        self._do_later((_SAVE_LOOK, [look]), (_SAVE_WATCH, [watch]))
 
     async def add_snapshot(
         self, watch: Watch, snapshot: Snapshot, *, observed_at: datetime, not_before: datetime | None
@@ -314,9 +262,8 @@ class Looks(Rows):
             "observed_at": to_ms(observed_at),
             "not_before": _ms(not_before),
         }
-        taking = {"of": watch.id, "was": watch.version, "is": version}
-        if not await self._do((_ADD, [row]), (_TAKE, [taking])):
-            raise Conflict(f"version {version} of order {watch.order_id!r} is taken; read it again")
+        # Of two who take one version, the second cannot add its row.
+        self._do_later((_ADD, [row]), (_TAKE, [{"of": watch.id, "is": version}]))
         return version
 
 
@@ -339,10 +286,6 @@ def _outcome_row(outcome: LookOutcome, now_ms: int) -> tuple[Any, ...]:
 
 def _ms(at: datetime | None) -> int | None:
     return None if at is None else to_ms(at)
-
-
-def _at(ms: int | None) -> datetime | None:
-    return None if ms is None else from_ms(ms)
 
 
 @lru_cache(maxsize=4096)
@@ -384,7 +327,7 @@ def _look(account: str, row: _DueLook) -> Look:
         row.routing_id,
         row.phase,
         bytes.fromhex(row.digest) or None,
-        _reader(row.reader),
+        reader_of(row.reader),
         row.registered_at,
         row.last_polled_at,
         row.last_changed_at,

@@ -6,14 +6,13 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Select, and_, bindparam, exists, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.types import TypeEngine
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
 from notifier.domain.event import EventId
 from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.subscription import Subscription, SubscriptionId
-from notifier.errors import Conflict, SealBroken, StorageError
+from notifier.errors import SealBroken, StorageError
 from notifier.storage.records import DueDelivery, Lanes, LoggedEvent, NewDelivery, SubscriptionSecrets
 from notifier.storage.repository import lanes as lane
 from notifier.storage.repository.base import AnyRow, Rows
@@ -145,13 +144,12 @@ class Owing(Rows):
         in_lanes = [new.delivery.id for new in deliveries if new.watch_id is not None]
         waiting = [lane.waiting(in_lanes, lanes=lanes, now=now)] if in_lanes else []
         newer = [new.delivery.id for new in deliveries if _key(new) or new.event.incident is not None]
-        try:
-            await self._do(adding, *([] if newer else waiting))
-        except IntegrityError:
-            raise Conflict("a delivery for this subscription and event is owed already") from None
-        if newer:
+        if not newer:
+            self._do_later(adding, *waiting)
+        else:
+            self._do_later(adding)
             freed = await self._collapse(newer, now)
-            await self._do(*waiting)
+            self._do_later(*waiting)
             await lane.let_next_go(self._connection, freed, lanes=lanes, now=now)
         self.woken.deliveries = True
 

@@ -4,6 +4,7 @@ from notifier.storage.repository.alerts import Alerts
 from notifier.storage.repository.audit import Audits
 from notifier.storage.repository.backlog import Backlogs
 from notifier.storage.repository.conversations import Conversations
+from notifier.storage.repository.footings import Footings
 from notifier.storage.repository.health import Health
 from notifier.storage.repository.incidents import Incidents
 from notifier.storage.repository.log import Events
@@ -22,6 +23,7 @@ from notifier.storage.repository.watches import Watches
 class Repository(
     Watches,
     Looks,
+    Footings,
     Pacing,
     Snapshots,
     Events,

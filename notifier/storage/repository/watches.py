@@ -27,13 +27,14 @@ _OF_LOOK = (
     "error",
     "parts",
 )
-_WATCH = (
+WATCH = (
     select(watches, *(looks.c[name].label(f"look_{name}") for name in _OF_LOOK))
     .join(looks, looks.c.watch_id == watches.c.id)
     .order_by(watches.c.id, looks.c.id)
 )
-_BY_ID = _WATCH.where(watches.c.id == bindparam("watch"))
-_BY_KEY = _WATCH.where(watches.c.account == bindparam("account"), watches.c.order_key == bindparam("key"))
+"""Watches, each with its looks, as `folded` reads them."""
+_BY_ID = WATCH.where(watches.c.id == bindparam("watch"))
+_BY_KEY = WATCH.where(watches.c.account == bindparam("account"), watches.c.order_key == bindparam("key"))
 _ADD = insert(watches).returning(watches.c.id)
 _ADD_LOOK = insert(looks)
 _ADD_TAG = insert(watch_tags)
@@ -67,7 +68,7 @@ class Watches(Rows):
         return watch
 
     async def watch_by_id(self, watch_id: int) -> Watch:
-        found = _folded(await self._connection.execute(_BY_ID, {"watch": watch_id}))
+        found = folded(await self._connection.execute(_BY_ID, {"watch": watch_id}))
         if not found:
             raise NotFound(f"there is no watch {watch_id}")
         return found[0]
@@ -94,13 +95,13 @@ class Watches(Rows):
         if state is WatchState.REMOVED:
             return []
         ids = page.order_by(watches.c.id).limit(limit)
-        return _folded(await self._connection.execute(_WATCH.where(watches.c.id.in_(ids))))
+        return folded(await self._connection.execute(WATCH.where(watches.c.id.in_(ids))))
 
     async def watches_of_mandate(self, account: str, mandate_id: str, *, limit: int = 50) -> list[Watch]:
         named = (watches.c.account == account, watches.c.mandate_id == mandate_id)
         ids = select(watches.c.id).where(*named, watches.c.state != WatchState.REMOVED)
         newest = ids.order_by(watches.c.id.desc()).limit(limit)
-        return _folded(await self._connection.execute(_WATCH.where(watches.c.id.in_(newest))))
+        return folded(await self._connection.execute(WATCH.where(watches.c.id.in_(newest))))
 
     async def is_removed(self, account: str, order_key: OrderKey) -> bool:
         found = await self._find(account, order_key)
@@ -146,7 +147,7 @@ class Watches(Rows):
         return await self.watch_by_id(old.id)
 
     async def _find(self, account: str, key: OrderKey) -> Watch | None:
-        found = _folded(await self._connection.execute(_BY_KEY, {"account": account, "key": key}))
+        found = folded(await self._connection.execute(_BY_KEY, {"account": account, "key": key}))
         return found[0] if found else None
 
     async def _new(self, wish: Registration, key: OrderKey, now: datetime) -> Watch:
@@ -307,7 +308,7 @@ def _merged(old: Watch, wish: Registration, now: datetime) -> Watch:
     )
 
 
-def _folded(rows: Iterable[AnyRow]) -> list[Watch]:
+def folded(rows: Iterable[AnyRow]) -> list[Watch]:
     """Read watches from rows of (watch, look), which stand watch by watch."""
     return [_watch(list(group)) for _, group in groupby(rows, key=lambda row: row.id)]
 

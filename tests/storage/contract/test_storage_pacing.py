@@ -39,13 +39,13 @@ async def test_the_parts_of_a_look_come_back_with_it(storage):
     assert look.parts is None
     parts = parts_of(snapshot("PENDING_VBV"), account="main", seen_at=START)
     async with storage.writing() as tx:
-        state = await tx.look_state(look.id)
+        state = (await tx.footings([look.id]))[look.id].state
         await tx.save_look_state(replace(state, parts=parts))
     (look,) = await looks(storage)
     assert look.parts == parts
     assert len(parts) == 2
     async with storage.reading() as tx:
-        assert (await tx.look_state(look.id)).parts == parts
+        assert (await tx.footings([look.id]))[look.id].state.parts == parts
 
 
 async def test_who_is_put_off_is_due_later_unless_somebody_asked_meanwhile(storage):

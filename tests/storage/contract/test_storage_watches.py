@@ -142,7 +142,8 @@ async def test_a_tombstone_keeps_version_and_first_spelling(storage, at):
         with pytest.raises(NotFound):
             await tx.remove_watch("main", KEY)
         risen, is_new = await tx.register(wish("ow1"), now=at(9))
-        assert await tx.latest_snapshot(watch.id, Source.ORDER) == snapshot()
+        [look] = await tx.due_looks("main", now=at(9), limit=1)
+        assert (await tx.footings([look.id]))[look.id].snapshots == {Source.ORDER: snapshot()}
     assert is_new
     assert (risen.id, risen.version, risen.order_id, risen.tags) == (watch.id, 1, "OW1", frozenset())
 
@@ -277,7 +278,7 @@ async def test_look_state_is_kept_and_bounds_the_look(storage, at):
     [look] = await due(storage, at())
     async with storage.writing() as tx:
         state = replace(
-            await tx.look_state(look.id),
+            (await tx.footings([look.id]))[look.id].state,
             digest=b"\x00digest",
             reader=Reader(schema=1, version="2023-06-30", options="udf1"),
             phase=Phase.OPEN,
@@ -286,7 +287,7 @@ async def test_look_state_is_kept_and_bounds_the_look(storage, at):
             last_changed_at=at(4),
         )
         await tx.save_look_state(state)
-        assert await tx.look_state(look.id) == state
+        assert (await tx.footings([look.id]))[look.id].state == state
         assert [w.id for w in await tx.watches("main", status="PENDING_VBV")] == [watch.id]
     [look] = await due(storage, at())
     assert (look.deadline_at, look.digest, look.phase) == (at(700), b"\x00digest", Phase.OPEN)
@@ -342,10 +343,35 @@ async def test_the_latest_snapshot_speaks_with_the_reader_of_its_look(storage, a
     async with storage.writing() as tx:
         await tx.add_snapshot(watch, snapshot(), observed_at=at(1), not_before=None)
         [look] = await tx.due_looks("main", now=at(), limit=1)
-        await tx.save_look_state(replace(await tx.look_state(look.id), reader=adopted))
-        latest = await tx.latest_snapshot(watch.id, Source.ORDER)
-        assert latest == replace(snapshot(), reader=adopted)
-        assert await tx.latest_snapshot(watch.id, Source.MANDATE) is None
+        state = (await tx.footings([look.id]))[look.id].state
+        await tx.save_look_state(replace(state, reader=adopted))
+        latest = (await tx.footings([look.id]))[look.id].snapshots
+        assert latest == {Source.ORDER: replace(snapshot(), reader=adopted)}
+
+
+async def test_looks_stand_on_their_own_order_with_all_that_its_sources_said(storage, at):
+    both = frozenset({Source.ORDER, Source.HYPERCREDIT})
+    mine, other = await watched(storage, sources=both), await watched(storage, "OW2")
+    loan = replace(a_credit("Agreement Singed"), observed_at=at(1))
+    async with storage.writing() as tx:
+        await tx.add_snapshot(mine, snapshot("NEW"), observed_at=at(1), not_before=None)
+        mine = await tx.watch_by_id(mine.id)
+        await tx.add_snapshot(mine, loan, observed_at=at(1), not_before=None)
+        mine = await tx.watch_by_id(mine.id)
+        await tx.add_snapshot(mine, snapshot(), observed_at=at(2), not_before=None)
+        looks = await tx.due_looks("main", now=at(), limit=9)
+        footings = await tx.footings([look.id for look in looks] + [999])
+        assert footings.keys() == {look.id for look in looks}
+        for look in looks:
+            footing = footings[look.id]
+            assert await tx.footings([look.id]) == {look.id: footing}
+            assert footing.watch == await tx.watch_by_id(look.watch_id)
+            assert footing.state.look_id == look.id
+            assert footing.snapshots == (
+                {Source.ORDER: snapshot(), Source.HYPERCREDIT: loan} if look.watch_id == mine.id else {}
+            )
+        assert {look.watch_id for look in looks} == {mine.id, other.id}
+        assert await tx.footings([]) == {}
 
 
 async def test_pages_of_watches_go_by_id(storage):
