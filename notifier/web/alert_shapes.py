@@ -10,6 +10,7 @@ from notifier.domain.alert.alert import DETECTED, Alert, AlertState, watched
 from notifier.domain.alert.outcome import PLACED, TOLD
 from notifier.domain.alert.report import IncidentState, Place, Tier
 from notifier.domain.alert.rule import Plain
+from notifier.domain.alert.summary import SUMMARY
 from notifier.errors import InvalidValue
 from notifier.web.fields import Instant, Seconds, Tags, Word
 from notifier.web.shapes import ListQuery, Scoped, Shape
@@ -82,6 +83,13 @@ class AlertMembers(Scoped):
     page_budget: Annotated[int, Field(ge=0, le=100)] = 2
     routes: Tags = ()
     state: AlertState = AlertState.ACTIVE
+
+    @field_validator("name")
+    @classmethod
+    def _no_name_is_taken(cls, given: str) -> str:
+        if given == SUMMARY:
+            raise ValueError(f"{SUMMARY!r} is what stands for incidents past the page budget; choose another")
+        return given
 
     @field_validator("outcome", mode="before")
     @classmethod

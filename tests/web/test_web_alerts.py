@@ -71,6 +71,7 @@ async def test_a_threshold_of_ones_own_stands_alone_unless_tiers_are_given(api):
 @pytest.mark.parametrize(
     ("members", "field"),
     [
+        ({"name": "summary"}, "name"),
         ({"outcome": "CHARGED"}, "outcome"),
         ({"outcome": ["refund", "AUTHORIZATION_FAILED"]}, "outcome"),
         ({"outcome": []}, "outcome"),
