@@ -3,11 +3,11 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from cyclopts import App
 
@@ -150,7 +150,7 @@ async def lifecycles(file: Path, /, *, options: Common = COMMON) -> None:
         raise Misuse(f"{file} exists already; name another file")
     orders = 0
     async with _opened(config, path, "lifecycles") as storage:
-        with file.open("x", encoding="utf-8", newline="") as written:
+        with _whole(file) as written:
             written.write(",".join(COLUMNS) + "\n")
             for account in list(config.accounts) or [ACCOUNT]:
                 async for rows in seen_lives(storage, account):
@@ -161,6 +161,17 @@ async def lifecycles(file: Path, /, *, options: Common = COMMON) -> None:
         f"{safe(file)} holds {orders} orders of {safe(path)}",
         options,
     )
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[TextIO]:
+    """Open a new file, which is gone again unless all of it was written."""
+    with file.open("x", encoding="utf-8", newline="") as written:
+        try:
+            yield written
+        except BaseException:
+            file.unlink()
+            raise
 
 
 def _tell_findings(

@@ -1,5 +1,6 @@
 """Verbs that work without a daemon: render and db."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -164,6 +165,22 @@ async def test_what_was_seen_is_written_for_the_simulator(cli, tmp_path):
     simulated = await cli("simulate", "--lifecycles", "orders.csv", "--policy", "fixed:60", "--json")
     assert simulated.json["results"][0]["delay_mean_s"] > 0
     assert (await cli("db", "lifecycles", "orders.csv")).status == 2
+
+
+async def test_half_of_what_was_seen_is_not_left_behind(cli, tmp_path):
+    clock = FakeClock()
+    storage = await open_storage(Path("notifier-sandbox.db"), clock=clock)
+    async with storage.writing() as tx:
+        watch, _ = await tx.register(
+            Registration(account="sandbox", order_id=OrderId("JP1")), now=clock.now()
+        )
+        await tx.add_snapshot(watch, a_snapshot(an_order()), observed_at=clock.now(), not_before=None)
+    await storage.close()
+    with sqlite3.connect("notifier-sandbox.db") as database:
+        database.execute("update snapshots set document = '{'")
+    database.close()
+    assert (await cli("db", "lifecycles", "orders.csv")).status != 0
+    assert not (tmp_path / "orders.csv").exists()
 
 
 @pytest.mark.parametrize(
