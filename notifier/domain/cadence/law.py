@@ -79,7 +79,14 @@ class Law:
             if start_s >= end_s:
                 return end_s
             width_s, weight, bin_growth = WIDTHS[number], weights[number], growths[number]
-        return min(start_s + _solved(hazards[number], growth, rest_s), end_s)
+        hazard, left_s = hazards[number], end_s - start_s
+        # Most waits end at the longest, which is told sooner than the instant is found.
+        if (
+            hazard * left_s < _LARGEST_EXPONENT
+            and growth * expm1(hazard * left_s) / hazard - left_s <= rest_s
+        ):
+            return end_s
+        return min(start_s + _solved(hazard, growth, rest_s), end_s)
 
     def spread(self, since_age_s: float, age_s: float) -> list[tuple[int, float, float]]:
         """Spread a change that happened somewhere between two ages over their bins.
