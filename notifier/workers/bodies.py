@@ -10,6 +10,7 @@ from notifier.templating import SHIPPED
 from notifier.workers.rendering import RenderErrors
 
 _DEFAULT = "default"
+_MOST_KEPT = 256
 
 
 class Bodies:
@@ -18,28 +19,38 @@ class Bodies:
     def __init__(self, channels: Mapping[str, Channel], errors: RenderErrors) -> None:
         self._channels = channels
         self._errors = errors
-        self._rendered: dict[Hashable, bytes | None] = {}
+        self._rendered: dict[Hashable, bytes] = {}
+        self._before: dict[Hashable, bytes] = {}
 
     def of(self, due: Sequence[DueDelivery]) -> tuple[list[tuple[DueDelivery, bytes]], list[DueDelivery]]:
         """Return each with its body, the frozen one or one rendered now, and those for which no template would do."""
         found, broken = [], []
-        before, self._rendered = self._rendered, {}
+        failed: set[Hashable] = set()
         for each in due:
-            body = each.body if each.body is not None else self._rendered_for(each, before)
+            body = each.body if each.body is not None else self._rendered_for(each, failed)
             if body is None:
                 broken.append(each)
             else:
                 found.append((each, body))
         return found, broken
 
-    def _rendered_for(self, due: DueDelivery, before: Mapping[Hashable, bytes | None]) -> bytes | None:
-        """Return what is made now, or was for the last claim: claims cut through the listeners of an event."""
+    def _rendered_for(self, due: DueDelivery, failed: set[Hashable]) -> bytes | None:
+        """Return what is made now, or was a while ago: claims cut through the listeners of an event."""
         listener = due.subscription
         alike = (due.logged.event.id, listener.channel, listener.template, due.skipped)
-        if alike not in self._rendered:
-            body = before.get(alike)
-            self._rendered[alike] = self._render(due) if body is None else body
-        return self._rendered[alike]
+        if alike in failed:
+            return None
+        body = self._rendered.get(alike) or self._before.get(alike) or self._render(due)
+        if body is None:
+            failed.add(alike)
+        else:
+            self._keep(alike, body)
+        return body
+
+    def _keep(self, alike: Hashable, body: bytes) -> None:
+        if len(self._rendered) >= _MOST_KEPT:
+            self._before, self._rendered = self._rendered, {}
+        self._rendered[alike] = body
 
     def _render(self, due: DueDelivery) -> bytes | None:
         document, subscription = document_of(due), due.subscription

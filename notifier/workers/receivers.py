@@ -124,9 +124,12 @@ class Receivers:
         Of its target alone: the subscription may have been given another one meanwhile. Returns whether a target that
         rested need not any more.
         """
-        if outcome.verdict is Verdict.ACCEPTED and not self._targets:
+        was_accepted = outcome.verdict is Verdict.ACCEPTED
+        if was_accepted and not self._targets:
             return False
         key, now = _target(due), clock.now()
+        if was_accepted and key not in self._targets:
+            return False
         before = self._targets.get(key, WELL)
         after = target_after(before, outcome, now=now)
         if after == before == WELL:
