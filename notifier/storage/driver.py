@@ -115,7 +115,7 @@ class Connection(aiosqlite.Connection):
 
     async def commit(self) -> None:
         """Commit. A writer's first proves, if no statement did, that the database can be written to."""
-        if self._is_read_only:
+        if self._is_read_only and not self._later:  # what was left is refused, not forgotten
             await self.rollback()
         elif self._is_to_begin or self._later or self._is_open:
             await self.trip(sqlite3.Connection.commit)

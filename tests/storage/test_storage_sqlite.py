@@ -83,6 +83,15 @@ async def test_a_transaction_that_writes_nothing_still_proves_that_it_could(tmp_
         pass
 
 
+async def test_what_is_written_where_one_may_only_read_is_refused(sqlite_storage, at):
+    watch = await watched(sqlite_storage)
+    with pytest.raises(StorageError, match="readonly"):
+        async with sqlite_storage.reading() as tx:
+            await tx.add_snapshot(watch, snapshot(), observed_at=at(), not_before=None)
+    async with sqlite_storage.reading() as tx:
+        assert (await tx.watch_by_id(watch.id)).version == 0
+
+
 async def test_the_database_stands_as_it_should(sqlite_storage):
     async with sqlite_storage.writing() as tx:
         pragmas = {
