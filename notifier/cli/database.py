@@ -166,12 +166,13 @@ async def lifecycles(file: Path, /, *, options: Common = COMMON) -> None:
 @contextmanager
 def _whole(file: Path) -> Iterator[TextIO]:
     """Open a new file, which is gone again unless all of it was written."""
-    with file.open("x", encoding="utf-8", newline="") as written:
-        try:
+    written = file.open("x", encoding="utf-8", newline="")
+    try:
+        with written:  # Its end writes, too.
             yield written
-        except BaseException:
-            file.unlink()
-            raise
+    except BaseException:
+        file.unlink()
+        raise
 
 
 def _tell_findings(

@@ -1,5 +1,6 @@
 """Verbs that work without a daemon: render and db."""
 
+import resource
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from notifier.cli.database import _whole
 from notifier.domain.document import sample_event_document
 from notifier.domain.order import OrderId
 from notifier.storage.engine import open_storage
@@ -180,6 +182,22 @@ async def test_half_of_what_was_seen_is_not_left_behind(cli, tmp_path):
         database.execute("update snapshots set document = '{'")
     database.close()
     assert (await cli("db", "lifecycles", "orders.csv")).status != 0
+    assert not (tmp_path / "orders.csv").exists()
+
+
+def test_half_of_what_was_seen_is_not_left_behind_by_a_full_disk(tmp_path):
+    present = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill():
+        with _whole(tmp_path / "orders.csv") as written:
+            written.write("order_id\n")
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, present[1]))
+
+    try:
+        with pytest.raises(OSError, match="too large"):
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, present)
     assert not (tmp_path / "orders.csv").exists()
 
 
