@@ -11,14 +11,13 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     literal,
     select,
     tuple_,
     type_coerce,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from notifier.domain.instant import iso
 from notifier.domain.order import Source, WatchState
@@ -111,10 +110,9 @@ class Health(Rows):
             "body": answer.body,
             "created_at": now,
         }
-        try:
-            await self._connection.execute(insert(answers), row)
-        except IntegrityError:
-            raise Conflict("this Idempotency-Key was used meanwhile; ask again for its answer") from None
+        added = await self._connection.execute(upsert(answers).on_conflict_do_nothing(), row)
+        if not added.rowcount:
+            raise Conflict("this Idempotency-Key was used meanwhile; ask again for its answer")
 
     async def shift_due(self, by: timedelta) -> None:
         ms = literal(by // timedelta(milliseconds=1), Whole)

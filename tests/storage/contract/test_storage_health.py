@@ -1,5 +1,5 @@
 import pytest
-from given import attempted, claimed, due, recorded, snapshot, states, subscribed, told, watched
+from given import attempted, claimed, due, event, recorded, snapshot, states, subscribed, told, watched
 
 from notifier.domain.delivery import Verdict
 from notifier.domain.handed import HandedTemplate
@@ -46,6 +46,18 @@ async def test_an_answer_is_remembered_once(storage, at):
     with pytest.raises(Conflict):
         async with storage.writing() as tx:
             await tx.remember_answer(ANSWER, now=at(1))
+
+
+async def test_what_goes_wrong_before_an_answer_is_remembered_is_not_taken_for_a_used_key(storage, at):
+    async def tell_twice():
+        async with storage.writing() as tx:
+            await tx.add_events([(event("a"), 1), (event("a"), 2)], None)
+            await tx.remember_answer(ANSWER, now=at())
+
+    with pytest.raises(Conflict, match=r"events\.id"):
+        await tell_twice()
+    async with storage.reading() as tx:
+        assert await tx.remembered_answer("k", "POST /v1/watches", "main") is None
 
 
 async def test_answers_are_forgotten_after_a_day(storage, at):
