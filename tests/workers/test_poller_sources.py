@@ -1,12 +1,16 @@
 """One order at several sources: looks side by side, one version counter, one life, troubles apart."""
 
+import asyncio
+
 import pytest
+from sqlalchemy import update
 
 from notifier.domain.document import order_document
 from notifier.domain.order import Phase, Source, WatchState
 from notifier.domain.polling import PollingPolicy
 from notifier.storage.records import Initial
-from support.builders import a_credit, a_mandate, at
+from notifier.storage.tables import watches
+from support.builders import a_credit, a_mandate, a_snapshot, an_order, at
 from support.fakes import FakeSource
 
 ALL = frozenset(Source)
@@ -295,3 +299,40 @@ async def test_a_failed_order_does_not_end_a_loan_that_is_open_beside_it(house, 
         assert (await house.watched("OW1")).state is WatchState.ACTIVE
         await house.pass_time(600, step=20)
         assert (await house.watched("OW1")).state is WatchState.SETTLED, "it is given up as an open one is"
+
+
+@pytest.mark.parametrize("bad", [None, "OW2"])
+async def test_all_that_sources_say_at_once_is_told_past_an_order_that_cannot_be_written(
+    house, credit, mandate, bad
+):
+    await house.subscribe("order.*", "loan.*", "mandate.*")
+    for order_id in ("OW1", "OW2", "OW3"):
+        house.source.put(order_id, "PENDING_VBV")
+        credit.show(order_id, a_credit("Offer Selected"))
+        mandate.show(order_id, a_mandate("CREATED"))
+        watch = await house.watch(order_id, sources=ALL, mandate_id="m1")
+        if order_id == bad:  # Its next version is taken, which the database says last of all.
+            async with house.storage.writing() as tx:
+                await tx.add_snapshot(watch, a_snapshot(an_order()), observed_at=at(0), not_before=None)
+                await tx._connection.execute(update(watches).values(version=0))
+    poller = house.poller()
+    async with house.storage.reading() as tx:
+        looks = await tx.due_looks("shop", now=house.clock.now(), limit=9)
+    for look in looks:
+        await poller._fetch(look)
+    writing = asyncio.create_task(poller._committer.flush())
+    await house.pass_time(2)
+    await writing
+    events = await house.events()
+    assert [each.sequence for each in events] == list(range(1, len(events) + 1))
+    for order_id in {"OW1", "OW2", "OW3"} - {bad}:
+        mine = [each for each in events if each.event.order_id == order_id]
+        assert [each.event.order_version for each in mine] == [1, 2, 3]
+        assert {each.snapshot.source for each in mine} == ALL
+        assert [len(each.snapshot.beside) for each in mine] == [0, 1, 2]
+        assert (await house.watched(order_id)).version == 3
+    assert bad not in {each.event.order_id for each in events}
+    async with house.storage.reading() as tx:
+        owed = await tx.due_deliveries(now=house.clock.now(), limit=99, lanes=house.lanes)
+        followers = await tx.following([each.delivery.id for each in owed], limit=99)
+    assert len(owed) + len(followers) == len(events) == (9 if bad is None else 6)
