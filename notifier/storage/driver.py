@@ -70,7 +70,7 @@ class Connection(aiosqlite.Connection):
         self._words = "BEGIN" if read_only else "BEGIN IMMEDIATE"
         self._is_to_begin = False
         self._may_be_at_work = False
-        self._later: list[Step] = []
+        self._left: list[Step] = []
 
     def cursor(self) -> Cursor:  # type: ignore[override]  # the layer above enters it, as it would the driver's own
         return Cursor(self)
@@ -83,22 +83,17 @@ class Connection(aiosqlite.Connection):
         """Return the rows that a statement gives."""
         return await self.trip(lambda sqlite: sqlite.execute(sql, parameters).fetchall())
 
-    async def do(self, steps: Sequence[Step]) -> int:
-        """Execute each statement for each of its parameters; return how many rows the last one changed."""
+    def put(self, steps: Sequence[Step]) -> None:
+        """Have each statement executed for each of its parameters on the next trip, before that trip's own work.
 
-        def work(sqlite: sqlite3.Connection) -> int:
-            return [sqlite.executemany(sql, parameters).rowcount for sql, parameters in steps][-1]
-
-        return await self.trip(work)
-
-    def do_later(self, steps: Sequence[Step]) -> None:
-        """Do the same before anything else is executed, or committed, which then raises what goes wrong here."""
-        self._later += steps
+        What goes wrong is raised there, at the latest by the commit. A rollback forgets what was put.
+        """
+        self._left += steps
 
     async def trip(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do some work in the connection's thread, and before it begin what is to begin and do what was left."""
         begins, self._is_to_begin = self._is_to_begin, False
-        before, self._later = self._later, []
+        before, self._left = self._left, []
 
         def job() -> T:
             if begins:
@@ -115,15 +110,15 @@ class Connection(aiosqlite.Connection):
 
     async def commit(self) -> None:
         """Commit. A writer's first proves, if no statement did, that the database can be written to."""
-        if self._is_read_only and not self._later:  # what was left is refused, not forgotten
+        if self._is_read_only and not self._left:  # what was left is refused, not forgotten
             await self.rollback()
-        elif self._is_to_begin or self._later or self._is_open:
+        elif self._is_to_begin or self._left or self._is_open:
             await self.trip(sqlite3.Connection.commit)
 
     async def rollback(self) -> None:
         """Undo what has begun, if anything has."""
         self._is_to_begin = False
-        self._later.clear()
+        self._left.clear()
         if self._is_read_only and not self._may_be_at_work:
             self._conn.rollback()  # nothing that would wait for a disk
         elif self._is_open:

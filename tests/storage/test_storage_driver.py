@@ -13,29 +13,29 @@ _ALL = "SELECT word FROM words ORDER BY rowid"
 @pytest.fixture
 async def connection(tmp_path):
     async with opened(tmp_path / "words.db", busy_timeout_s=1, read_only=False) as connection:
-        await connection.do([("CREATE TABLE words (word TEXT PRIMARY KEY)", [()])])
+        await connection.ask("CREATE TABLE words (word TEXT PRIMARY KEY)", ())
         connection.begin()
         yield connection
         await connection.rollback()
 
 
 async def test_what_is_left_is_done_before_what_follows_it(connection):
-    connection.do_later([(_ADD, [("a",), ("b",)])])
-    connection.do_later([(_ADD, [("c",)])])
+    connection.put([(_ADD, [("a",), ("b",)])])
+    connection.put([(_ADD, [("c",)])])
     assert await connection.ask(_ALL, ()) == [("a",), ("b",), ("c",)]
     await connection.rollback()
     assert await connection.ask(_ALL, ()) == []
 
 
 async def test_what_is_left_is_done_before_the_commit(connection):
-    connection.do_later([(_ADD, [("a",)])])
+    connection.put([(_ADD, [("a",)])])
     await connection.commit()
     await connection.rollback()
     assert await connection.ask(_ALL, ()) == [("a",)]
 
 
 async def test_what_is_left_is_forgotten_by_a_rollback(connection):
-    connection.do_later([(_ADD, [("a",)])])
+    connection.put([(_ADD, [("a",)])])
     await connection.rollback()
     connection.begin()
     await connection.commit()
@@ -43,8 +43,8 @@ async def test_what_is_left_is_forgotten_by_a_rollback(connection):
 
 
 async def test_what_was_left_and_cannot_be_done_fails_the_commit(connection):
-    connection.do_later([(_ADD, [("a",)])])
-    connection.do_later([(_ADD, [("a",)])])
+    connection.put([(_ADD, [("a",)])])
+    connection.put([(_ADD, [("a",)])])
     with pytest.raises(sqlite3.IntegrityError):
         await connection.commit()
     await connection.rollback()

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.clock import Clock
-from notifier.storage.repository.direct import Statement, Values, ask, do, do_later
+from notifier.storage.repository.direct import Statement, Values, ask, put
 from notifier.storage.repository.setwise import as_parameter
 from notifier.storage.tables import accounts
 from notifier.storage.vault import Vault
@@ -67,8 +67,6 @@ class Rows:
         """Ask for the rows of these `ids`."""
         return await self._ask(statement, {"ids": as_parameter(list(ids))})
 
-    async def _do(self, *steps: tuple[Statement, Sequence[Values]]) -> int:
-        return await do(self._connection, *steps)
-
-    def _do_later(self, *steps: tuple[Statement, Sequence[Values]]) -> None:
-        do_later(self._connection, *steps)
+    def _put(self, *steps: tuple[Statement, Sequence[Values]]) -> None:
+        """Have these executed on the next trip, at the latest that of the commit, which raises what goes wrong."""
+        put(self._connection, *steps)

@@ -5,7 +5,7 @@ and text for words, and so are the rows that come back, their columns in the sta
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import CompoundSelect
 
-from notifier.storage.driver import Connection, Step
+from notifier.storage.driver import Connection
 
 Statement = Insert | Update | Delete | Select[Any] | CompoundSelect[Any]
 Values = Mapping[str, Any]
@@ -29,34 +29,15 @@ async def ask(connection: AsyncConnection, statement: Statement, values: Values)
         raise _as_the_layer_says(connection, error) from error
 
 
-async def do(connection: AsyncConnection, *steps: tuple[Statement, Sequence[Values]]) -> int:
-    """Execute each statement for each of its rows, all in one trip; return how many rows the last one changed.
+def put(connection: AsyncConnection, *steps: tuple[Statement, Sequence[Values]]) -> None:
+    """Have each statement executed for each of its rows on the next trip, whatever that is for.
 
-    Raises: what the layer would.
+    What goes wrong is raised there, at the latest by the commit.
     """
-    forms = _driver_steps(connection, steps)
-    if not forms:
-        return 0
-    try:
-        return await _driver(connection).do(forms)
-    except sqlite3.Error as error:
-        raise _as_the_layer_says(connection, error) from error
-
-
-def do_later(connection: AsyncConnection, *steps: tuple[Statement, Sequence[Values]]) -> None:
-    """Do the same on the next trip, whatever it is for; what goes wrong is raised there."""
-    _driver(connection).do_later(_driver_steps(connection, steps))
-
-
-def _driver_steps(
-    connection: AsyncConnection, steps: Iterable[tuple[Statement, Sequence[Values]]]
-) -> list[Step]:
-    return [
-        (text, [_placed(places, constants, row) for row in rows])
-        for statement, rows in steps
-        if rows
-        for text, places, constants in [_driver_form(statement, connection.dialect)]
-    ]
+    forms = ((*_driver_form(statement, connection.dialect), rows) for statement, rows in steps if rows)
+    _driver(connection).put(
+        [(text, [_placed(places, constants, row) for row in rows]) for text, places, constants, rows in forms]
+    )
 
 
 @lru_cache(maxsize=64)

@@ -68,7 +68,7 @@ class Events(Rows):
             _row(event, sequence, watch_id, None if owed is None else owed[event.id])
             for event, sequence in events
         ]
-        self._do_later((_ADD, rows))
+        self._put((_ADD, rows))
 
     async def events(
         self,

@@ -142,6 +142,7 @@ _RECORD = (
 )
 
 
+# Whoever takes a version adds its row, too, which two cannot: so the number is not compared.
 _TAKE = update(watches).where(watches.c.id == bindparam("of")).values(version=bindparam("is"))
 _ADD = insert(snapshots)
 _SAVE_LOOK = (
@@ -229,7 +230,7 @@ class Looks(Rows):
         now_ms = to_ms(now)
         rows = [_outcome_row(outcome, now_ms) for outcome in outcomes]
         soon = now_ms + whole_ms(AFTER_ASKED.in_s)
-        self._do_later((_RECORD, [{"now": now_ms, "soon": soon, "rows": as_parameter(rows)}]))
+        self._put((_RECORD, [{"now": now_ms, "soon": soon, "rows": as_parameter(rows)}]))
 
     async def save_look_state(self, state: LookState) -> None:
         deadlines = state.deadlines
@@ -248,7 +249,7 @@ class Looks(Rows):
             "its_parts": _encode(_written(state.parts)).decode(),
         }
         watch = {"of": state.look_id, "its_status": state.status, "its_phase": state.phase}
-        self._do_later((_SAVE_LOOK, [look]), (_SAVE_WATCH, [watch]))
+        self._put((_SAVE_LOOK, [look]), (_SAVE_WATCH, [watch]))
 
     async def add_snapshot(
         self, watch: Watch, snapshot: Snapshot, *, observed_at: datetime, not_before: datetime | None
@@ -262,8 +263,7 @@ class Looks(Rows):
             "observed_at": to_ms(observed_at),
             "not_before": _ms(not_before),
         }
-        # Of two who take one version, the second cannot add its row.
-        self._do_later((_ADD, [row]), (_TAKE, [{"of": watch.id, "is": version}]))
+        self._put((_ADD, [row]), (_TAKE, [{"of": watch.id, "is": version}]))
         return version
 
 

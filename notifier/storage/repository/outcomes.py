@@ -128,7 +128,7 @@ class Outcomes(Rows):
             {"its_id": body_id, "its_event": event_id, "its_content": body}
             for (event_id, body), body_id in frozen.items()
         ]
-        await self._do(
+        self._put(
             (_RAISE, [{"of": of, "last": sequence} for of, sequence in raised.items()]),
             (_KEEP_BODY, bodies_kept),
             (_CLAIM, [{"rows": as_parameter(rows), "until": to_ms(lease_until), "by": token}]),
@@ -158,7 +158,7 @@ class Outcomes(Rows):
             return set()
         made = [_attempt_row(attempt) for _, attempt, _ in kept if attempt]
         ended = [_outcome(due.row, after) for due, _, after in kept]
-        await self._do(
+        self._put(
             (_ADD_ATTEMPTS, [{"rows": as_parameter(made)}] if made else []),
             (_RECORD, [{"rows": as_parameter(ended)}]),
         )

@@ -145,11 +145,11 @@ class Owing(Rows):
         waiting = [lane.waiting(in_lanes, lanes=lanes, now=now)] if in_lanes else []
         newer = [new.delivery.id for new in deliveries if _key(new) or new.event.incident is not None]
         if not newer:
-            self._do_later(adding, *waiting)
+            self._put(adding, *waiting)
         else:
-            self._do_later(adding)
+            self._put(adding)
             freed = await self._collapse(newer, now)
-            self._do_later(*waiting)
+            self._put(*waiting)
             await lane.let_next_go(self._connection, freed, lanes=lanes, now=now)
         self.woken.deliveries = True
 

@@ -77,7 +77,7 @@ class Pacing(Rows):
     async def put_off(self, looks: Sequence[PutOff]) -> None:
         if looks:
             rows = [(each.look_id, to_ms(each.was_due_at), to_ms(each.due_at)) for each in looks]
-            await self._do((_PUT_OFF, [{"rows": as_parameter(rows)}]))
+            self._put((_PUT_OFF, [{"rows": as_parameter(rows)}]))
 
     async def bring_forward(self, account: str, *, now: datetime) -> int:
         later = update(looks).where(

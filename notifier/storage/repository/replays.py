@@ -143,7 +143,7 @@ class Replays(Rows):
         if not again:
             return
         await self._each(_ADD, [_row(replay, recalled, delivery) for recalled, delivery in again])
-        await self._do(waiting([delivery.id for _, delivery in again], lanes=lanes, now=now))
+        self._put(waiting([delivery.id for _, delivery in again], lanes=lanes, now=now))
         self.woken.deliveries = True
 
     async def made_by(self, replay_id: ReplayId) -> Made:
