@@ -85,6 +85,9 @@ class Metrics:
 
     def _delivering(self) -> None:
         self.deliveries_total = self._counter("deliveries_total", "Attempts by outcome", "channel", "outcome")
+        self.deliveries_ended_total = self._counter(
+            "deliveries_ended_total", "Deliveries that ended", "state", "reason"
+        )
         self.delivery_duration_s = self._histogram(
             "delivery_duration_seconds", "Time of one attempt", _QUICK_S, "channel"
         )

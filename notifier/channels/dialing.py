@@ -3,12 +3,13 @@
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import Callable
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from ipaddress import ip_address
 
 from aiohappyeyeballs import AddrInfoType, start_connection
-from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from msgspec import Struct
 
@@ -41,11 +42,46 @@ class Place(Struct, frozen=True, gc=False):
     rules: str
 
 
+class ByThread(AbstractResolver):
+    """The system's resolver, which may not answer for half a minute: each lookup has a thread of its own.
+
+    So those of names that hang hold up no others, as they would in the loop's pool of a few, nor the process's end.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> _Found:
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[_Found] = loop.create_future()
+
+        def ask() -> None:
+            try:
+                tell = partial(told.set_result, _looked_up(host, port, family))
+            except (OSError, ValueError) as error:
+                tell = partial(told.set_exception, error)
+            with suppress(RuntimeError):  # the loop is closed by now
+                loop.call_soon_threadsafe(lambda: None if told.done() else tell())
+
+        threading.Thread(target=ask, name="resolve", daemon=True).start()
+        return await told
+
+    async def close(self) -> None:
+        """Wait for nobody."""
+
+
+def _looked_up(host: str, port: int, family: socket.AddressFamily) -> _Found:
+    found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    return [
+        ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=0)
+        for kind, _, protocol, _, address in found
+    ]
+
+
 class Names:
     """Addresses of names, asked for once on behalf of all who wait, and known for a little while."""
 
     def __init__(self, resolver: AbstractResolver | None) -> None:
-        self._resolver = resolver
+        self._resolver = resolver or ByThread()
         self._known: dict[tuple[str, int], tuple[float, _Found]] = {}
         self._asked: dict[tuple[str, int], asyncio.Task[_Found | Exception]] = {}
 
@@ -76,12 +112,10 @@ class Names:
         for task in asked:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
-        if self._resolver is not None:
-            await self._resolver.close()
+        await self._resolver.close()
 
     async def _ask(self, key: tuple[str, int]) -> _Found | Exception:
         try:
-            self._resolver = self._resolver or ThreadedResolver()
             found = await self._resolver.resolve(*key, family=socket.AF_UNSPEC)
         except (TimeoutError, ValueError) as error:  # handed to all who wait, if anybody still does
             return error

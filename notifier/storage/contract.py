@@ -195,7 +195,8 @@ class DeliveryStore(Protocol):
     ) -> list[DueDelivery]:
         """Return unclaimed pending deliveries due at `now` whose lane lets them go, at most one of each lane.
 
-        Longest due first; those of busy subscriptions are left out.
+        Longest due first; those of busy subscriptions are left out. Besides so many, and of all subscriptions, come
+        news of incidents but those that newer ones may take the place of.
         """
 
     async def following(self, ids: Collection[DeliveryId], *, limit: int) -> list[DueDelivery]:
@@ -291,6 +292,9 @@ class HealthStore(Protocol):
 
     async def counts(self) -> dict[str, int]:
         """Return row counts for people and gauges: `watches.<state>`, `deliveries.<state>`, `events`, `snapshots`."""
+
+    async def ends(self, *, after: datetime, through: datetime) -> dict[tuple[str, str], int]:
+        """Return how many deliveries ended in a span, by state and reason."""
 
     async def prune(
         self, *, before: datetime, answers_before: datetime, now: datetime, limit: int = 1000

@@ -21,10 +21,13 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
+    literal_column,
 )
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeEngine
 
+from notifier.domain.alert.telling import FIRST_LANE
 from notifier.domain.event import Event, Expectation
 from notifier.domain.instant import from_ms, to_ms
 from notifier.domain.replay import Replay
@@ -265,6 +268,9 @@ deliveries = _table(
 _pending = deliveries.c.state == "pending"
 _owed = deliveries.c.state.in_(["pending", "held"])
 _index("deliveries_due", deliveries.c.due_at, where=_pending)
+IS_NEWS = deliveries.c.watch_id >= literal_column(str(FIRST_LANE))
+"""Whether it is of an incident; written out, for the index speaks of this very number."""
+_index("deliveries_news", deliveries.c.due_at, where=and_(_pending, IS_NEWS))
 _index("deliveries_line", deliveries.c.subscription_id, deliveries.c.due_at, where=_pending)
 _index("deliveries_lane", deliveries.c.subscription_id, deliveries.c.watch_id, deliveries.c.seq, where=_owed)
 _index("deliveries_expiry", deliveries.c.expires_at, where=_owed)

@@ -177,7 +177,7 @@ class Deliverer:
             now = self._clock.now()  # Not before: it may have stepped while others wrote.
             lease_until = now + self._lease
             found = await tx.due_deliveries(now=now, limit=limit, lanes=lanes, busy=busy)
-            self._is_more = len(found) == limit
+            self._is_more = len(found) >= limit
             due = self._lines.strangers(found)
             past = {each.delivery.id for each in due if self._is_past(each, now)}
             await self._close(tx, [each for each in due if each.is_lapsed or each.delivery.id in past], now)

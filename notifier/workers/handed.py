@@ -50,7 +50,8 @@ class HandedBodies:
         if not self._shelf:
             return list(due)
         self._asked = []
-        found = [(each, self._settled(each)) for each in due]
+        # Pages are found although their subscription is busy.
+        found = [(each, self._settled(each)) for each in due if each.subscription.id not in self._open]
         for each, settled in found:
             if settled is not None:
                 self._made.get(each.subscription.id, {}).pop(each.delivery.id, None)

@@ -20,6 +20,8 @@ _ANSWERS_KEPT = timedelta(days=7)
 _OUTCOMES_KEPT = timedelta(days=36)
 _STEP = 1000
 _STEP_OF_CLOCK = timedelta(seconds=5)
+_COMMITTED = timedelta(seconds=10)
+"""After so long what a transaction has ended is there to be read."""
 _EFFORT = 500.0
 """Counting a million rows takes a quarter of a second: no oftener than once in so many times of what it took."""
 
@@ -46,6 +48,7 @@ class Janitor:
         self._telling = telling
         self._retention = timedelta(days=retention_days)
         self._counts_from_s = -inf
+        self._ends_counted_through = clock.now()
 
     def jobs(self) -> tuple[Job, ...]:
         """Return what recurs, and how often."""
@@ -106,13 +109,17 @@ class Janitor:
             log.info("history.pruned", rows=total)
 
     async def gauge(self) -> None:
-        """Count watches and owed deliveries, and see how late the oldest due look is, for the metrics."""
+        """Count watches, owed and ended deliveries, and see how late the oldest due look is, for the metrics."""
         now, began_s = self._clock.now(), self._clock.monotonic()
         async with self._storage.reading() as tx:
             due = [await tx.next_look_at(account, after=EPOCH) for account in self._accounts]
+            ends = await tx.ends(after=self._ends_counted_through, through=now - _COMMITTED)
             if began_s >= self._counts_from_s:
                 self._show(await tx.counts())
                 self._counts_from_s = began_s + _EFFORT * (self._clock.monotonic() - began_s)
+        self._ends_counted_through = now - _COMMITTED
+        for (state, reason), count in ends.items():
+            self._metrics.deliveries_ended_total.labels(state, reason).inc(count)
         lags = [(now - at).total_seconds() for at in due if at is not None]
         self._metrics.due_lag_s.set(max([0.0, *lags]))
 

@@ -147,7 +147,7 @@ class Lines:
         line = self._lines.get(subscription.id)
         if line is None:
             line = self._lines[subscription.id] = self._new_line(subscription)
-        if _is_page(claimed):
+        if _is_page(claimed.due):
             line.waiting.appendleft(claimed)
         else:
             line.waiting.append(claimed)
@@ -287,7 +287,7 @@ class Lines:
         return [each for each in due if each.delivery.id not in self._held]
 
     def within(self, due: Sequence[DueDelivery]) -> list[DueDelivery]:
-        """Leave out what its subscription's line has no room for."""
+        """Leave out what its subscription's line has no room for; for a page there always is."""
         room: dict[SubscriptionId, int] = {}
         taken, paced_left = [], self._paced_left
         for each in due:
@@ -295,7 +295,8 @@ class Lines:
             if key not in room:
                 room[key] = self._room_of(each.subscription)
             is_paced = key in self._paced
-            if room[key] > 0 and (paced_left > 0 or not is_paced):
+            has_room = room[key] > 0 and (paced_left > 0 or not is_paced)
+            if has_room or _is_page(each):
                 taken.append(each)
                 paced_left -= is_paced
             room[key] -= 1
@@ -342,11 +343,11 @@ class Lines:
         return Line(longest, width, is_paced=rate is not None)
 
 
-def _is_page(claimed: Claimed) -> bool:
+def _is_page(due: DueDelivery) -> bool:
     """Return whether it is news of an incident that people must know."""
-    event = claimed.due.logged.event
+    event = due.logged.event
     return event.incident is not None and not is_mere_edit(event)
 
 
 def _begins_with_no_page(line: Line) -> bool:
-    return not (line.waiting and _is_page(line.waiting[0]))
+    return not (line.waiting and _is_page(line.waiting[0].due))

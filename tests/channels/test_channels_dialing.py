@@ -1,7 +1,9 @@
 """Names are asked for once, and what is written to a receiver is what was meant."""
 
 import asyncio
+import socket
 import ssl
+import threading
 
 import pytest
 import pytest_asyncio
@@ -105,6 +107,42 @@ async def test_so_many_names_are_known_and_no_more(asked, monkeypatch):
     for name in slow.known:
         await names.addresses(name, 443)
     assert len(names._known) <= 3
+
+
+async def test_names_whose_server_is_silent_hold_up_no_other_and_no_end(monkeypatch):
+    """The loop's own pool has a handful of threads, which the upstream's name would have waited for, too."""
+    let, asked = threading.Event(), socket.getaddrinfo
+
+    def slow(host, *rest, **named):
+        if host.startswith("silent"):
+            let.wait(20)
+        return asked("127.0.0.1", *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    names = Names(None)
+    silent = [asyncio.ensure_future(names.addresses(f"silent{number}.example", 443)) for number in range(60)]
+    try:
+        await _turns()
+        async with asyncio.timeout(5):
+            [found] = await names.addresses("shop.example", 443)
+            assert found["host"] == "127.0.0.1"
+            await names.close()
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name == "resolve")
+        told = await asyncio.gather(*silent, return_exceptions=True)
+        assert {type(each) for each in told} == {ConnectionAbortedError}
+    finally:
+        let.set()
+
+
+async def test_a_name_that_the_system_does_not_know_has_no_address(monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    names = Names(None)
+    with pytest.raises(Unresolved):
+        await names.addresses("shop.example", 443)
+    await names.close()
 
 
 async def test_closing_waits_for_no_name_and_tells_those_who_do():

@@ -44,7 +44,7 @@ async def test_a_second_process_is_told_who_holds_the_database(path, clock):
             await status(path, clock=clock)
     finally:
         await storage.close()
-    assert (await status(path, clock=clock)).revision == "0009"
+    assert (await status(path, clock=clock)).revision == "0010"
 
 
 async def test_failing_to_open_gives_the_lock_back(path, clock):
@@ -133,8 +133,8 @@ async def test_a_failing_migration_leaves_no_table_behind_and_the_next_start_wor
 
 
 async def test_migrating_again_changes_nothing(path, clock):
-    assert await migrate(path, clock=clock) == "0009"
-    assert await migrate(path, clock=clock) == "0009"
+    assert await migrate(path, clock=clock) == "0010"
+    assert await migrate(path, clock=clock) == "0010"
 
 
 async def test_status_of_no_database_makes_none(path, clock):

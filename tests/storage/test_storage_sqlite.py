@@ -172,6 +172,8 @@ async def test_no_statement_of_a_delivery_walks_through_history(sqlite_storage, 
         plan for statement, plan in plans.items() if "LIMIT" in statement and "behind" not in statement
     ]
     assert any("SEARCH deliveries USING INDEX deliveries_due (due_at<?)" in plan for plan in longest_due)
+    news = "SEARCH deliveries USING INDEX deliveries_news (due_at<?)"
+    assert sum(news in plan for plan in longest_due) == 2
     of_each = "SEARCH deliveries USING INDEX deliveries_line (subscription_id=? AND due_at<?)"
     assert of_each in plan_with(plans, "AS of_all")
     assert plan_with(plans, "min(deliveries.due_at)") == ["SEARCH deliveries USING INDEX deliveries_due"]
@@ -187,7 +189,7 @@ async def test_no_statement_of_a_delivery_walks_through_history(sqlite_storage, 
     assert "SEARCH deliveries USING INDEX deliveries_expiry (expires_at<?)" in steps
     by_subscription = "sqlite_autoindex_deliveries_1"
     walked = {step for step in steps if step.startswith("SCAN")}
-    assert walked <= {"SCAN parameter VIRTUAL TABLE INDEX 1:", "SCAN inner_rows"}
+    assert walked <= {"SCAN parameter VIRTUAL TABLE INDEX 1:", "SCAN inner_rows", "SCAN news", "SCAN picked"}
     assert not [step for step in steps if by_subscription in step]
     assert "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid=?)" in steps
 

@@ -4,6 +4,8 @@ import asyncio
 
 import msgspec
 import pytest
+from test_conversations import Why, _tell
+from test_deliverer import _seen
 
 from notifier.channels.handed.cells import LimitExceeded
 from notifier.domain.handed import HandedTemplate
@@ -90,6 +92,22 @@ async def test_a_slow_template_holds_up_its_own_subscription_alone(house, shelf,
         cells.gate.set()
         await house.pass_time(5)
     assert [body["type"] for body in bodies(house)] == ["order.new", "order.charged"]
+
+
+async def test_the_body_of_a_page_is_asked_for_once_however_often_its_delivery_is_found(house, shelf, cells):
+    await house.subscribe("incident.*", name="mine", template="mine")
+    await house.subscribe(name="other")
+    cells.gate.clear()
+    await _tell(house, Why.OPENED)
+    async with house.running(house.deliverer()):
+        for order in ("OW1", "OW2", "OW3"):
+            await _seen(house, order, "CHARGED")
+            await house.pass_time(1)
+        assert len(bodies(house, "other")) == 3
+        assert cells.rendered == ["incident.opened"]
+        cells.gate.set()
+        await house.pass_time(5)
+    assert bodies(house) == [{"handed": "mine", "type": "incident.opened"}]
 
 
 async def test_a_template_that_fails_costs_no_attempt_and_is_replaced_by_the_default(house, shelf, cells):

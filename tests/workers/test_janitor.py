@@ -5,8 +5,11 @@ from datetime import timedelta
 from functools import partialmethod
 
 import pytest
+from test_deliverer import _seen
+from test_deliverer_receivers import GONE
 
 from notifier.domain.delivery import DeliveryState
+from notifier.domain.subscription import SubscriptionId
 from notifier.errors import StorageError
 from notifier.storage.records import Sign
 from notifier.storage.repository.health import Health
@@ -170,6 +173,29 @@ async def test_the_gauges_tell_watches_what_is_owed_and_how_late(house, janitor)
     assert 'notifier_watches{state="active"} 1.0' in text
     assert "notifier_deliveries_owed 1.0" in text
     assert float(text.split("\nnotifier_due_lag_seconds ")[1].split()[0]) > 100
+
+
+async def test_every_end_of_a_delivery_is_counted_once_by_its_reason(house, janitor):
+    await house.subscribe("order.*", name="well")
+    await house.subscribe("order.*", name="gone")
+    house.channel.outcomes.append(GONE)
+    await _seen(house, "OW1", "CHARGED")
+    async with house.running(house.deliverer()):
+        await house.pass_time(1)
+    await _seen(house, "OW2", "CHARGED")
+    async with house.storage.writing() as tx:
+        for each in ("sub_well", "sub_gone"):
+            await tx.remove_subscription("shop", SubscriptionId(each), now=house.clock.now())
+    for _ in range(3):
+        await house.clock.advance(15)
+        await janitor.gauge()
+    text = house.metrics.render()[0].decode()
+    ends = {line for line in text.splitlines() if line.startswith("notifier_deliveries_ended_total{")}
+    assert ends == {
+        'notifier_deliveries_ended_total{reason="accepted",state="delivered"} 1.0',
+        'notifier_deliveries_ended_total{reason="gone",state="failed"} 1.0',
+        'notifier_deliveries_ended_total{reason="subscription_deleted",state="cancelled"} 2.0',
+    }
 
 
 async def test_what_takes_long_to_count_is_counted_rarely(house, janitor, monkeypatch):

@@ -7,7 +7,7 @@ from notifier.domain.event import Event
 from notifier.domain.subscription import Mode, Subscription
 
 SLACK, _EMAIL = "slack", "email"
-_FIRST_LANE = 2**61
+FIRST_LANE = 2**61
 """Far above the numbers of watches, whose orders have the other lanes."""
 
 
@@ -16,7 +16,7 @@ def lane_of(event: Event) -> int | None:
     if event.incident is None:
         return None
     digest = blake2b(f"{event.account}\n{event.incident.id}".encode(), digest_size=7).digest()
-    return _FIRST_LANE + int.from_bytes(digest)
+    return FIRST_LANE + int.from_bytes(digest)
 
 
 def is_mere_edit(event: Event) -> bool:

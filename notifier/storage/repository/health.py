@@ -149,6 +149,12 @@ class Health(Rows):
             counted[table.name] = await self._connection.scalar(select(func.count()).select_from(table)) or 0
         return counted
 
+    async def ends(self, *, after: datetime, through: datetime) -> dict[tuple[str, str], int]:
+        how = deliveries.c.state, deliveries.c.reason
+        in_span = deliveries.c.finished_at > after, deliveries.c.finished_at <= through
+        rows = await self._connection.execute(select(*how, func.count()).where(*in_span).group_by(*how))
+        return {(state, reason): count for state, reason, count in rows}
+
     async def prune(
         self, *, before: datetime, answers_before: datetime, now: datetime, limit: int = 1000
     ) -> int:

@@ -5,7 +5,19 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    CompoundSelect,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.types import TypeEngine
 
 from notifier.domain.delivery import Delivery, DeliveryId, DeliveryState, Reason
@@ -19,7 +31,7 @@ from notifier.storage.repository.base import AnyRow, Rows
 from notifier.storage.repository.log import LOGGED, read_logged
 from notifier.storage.repository.setwise import WORD, any_of, as_parameter, given, in_one_row
 from notifier.storage.repository.subscriptions import read_subscription, unseal
-from notifier.storage.tables import Instant, Whole, bodies, deliveries, events, subscriptions
+from notifier.storage.tables import IS_NEWS, Instant, Whole, bodies, deliveries, events, subscriptions
 
 _PLACE = (deliveries.c.subscription_id, deliveries.c.watch_id, deliveries.c.collapse_key)
 _IS_DUE = and_(lane.PENDING, deliveries.c.due_at <= bindparam("now", type_=Instant), ~lane.BLOCKED)
@@ -89,7 +101,14 @@ _read_due = msgspec.json.Decoder(list[_DueRow]).decode
 _read_skipped = msgspec.json.Decoder(tuple[EventId, ...]).decode
 
 
-def _with_all(picked: Select[Any]) -> Select[Any]:
+def _news_and(picked: Select[Any]) -> CompoundSelect[Any]:
+    """Select besides what wakes people: a backlog, even of its own line, never keeps it waiting."""
+    news = select(deliveries.c.seq).where(IS_NEWS, deliveries.c.collapse_key.is_(None), _IS_DUE)
+    first = news.order_by(deliveries.c.due_at).limit(_MOST_NEWS).subquery("news")
+    return union_all(select(first.c.seq), select(picked.subquery("picked").c.seq))
+
+
+def _with_all(picked: Select[Any] | CompoundSelect[Any]) -> Select[Any]:
     columns = [deliveries.c[name] for name in _DueRow.__struct_fields__[:-1]]
     return in_one_row(select(*columns, lane.HAS_AHEAD.label("has_ahead")).where(deliveries.c.seq.in_(picked)))
 
@@ -106,9 +125,10 @@ def _behind_these() -> Select[Any]:
 
 
 _MOST_FREE = 1000  # subscriptions in one claim
+_MOST_NEWS = 100  # of incidents in one claim, beyond what else it takes
 _HEADS = _heads()
-_DUE = _with_all(_LONGEST_DUE)
-_DUE_OF_FREE = _with_all(_longest_due_of_each())
+_DUE = _with_all(_news_and(_LONGEST_DUE))
+_DUE_OF_FREE = _with_all(_news_and(_longest_due_of_each()))
 _BEHIND = _with_all(_behind_these())
 _NEXT = select(func.min(deliveries.c.due_at)).where(lane.PENDING)
 _LISTENERS = select(subscriptions.c.id, subscriptions.c.document, subscriptions.c.secrets).where(
@@ -200,10 +220,8 @@ class Owing(Rows):
         wanted = lane.raw(lane.lane_parameters(lanes, now) | {"now": now, "limit": limit})
         if busy:
             heads = [(at, of) for of, at in await self._heads() if of not in busy and at <= now]
-            if not heads:
-                return []
             free = [of for _, of in sorted(heads)[:_MOST_FREE]]
-            wanted |= {"free": as_parameter(free), "each": -(-limit // len(free))}
+            wanted |= {"free": as_parameter(free), "each": -(-limit // max(1, len(free)))}
         [(text,)] = await self._ask(_DUE_OF_FREE if busy else _DUE, wanted)
         rows = _first_of_each_lane(sorted(_read_due(text), key=_longest_due))
         return await self._with_all(rows) if rows else []
