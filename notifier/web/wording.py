@@ -77,7 +77,36 @@ def _poll(entry: Entry) -> Line:
     if entry["kind"] == "polled":
         return Line("polled", _polls(entry), reason=entry.get("error") or "the last look")
     told = f"{_polls(entry)}, " if entry.get("polls") else ""
-    return Line("next poll", f"{told}set by", entry.get("why") or "·", entry.get("error") or "")
+    return Line(
+        "next poll",
+        f"{told}set by",
+        entry.get("why") or "·",
+        entry.get("error") or "",
+        reckoned(entry.get("outlook")),
+    )
+
+
+_BOUNDS = {
+    "price": "by then the regret reaches the price of a request",
+    "floor": "the shortest wait, though the regret reaches the price of a request sooner",
+    "ceiling": "the longest wait, though the regret stays below the price of a request",
+}
+
+
+def reckoned(outlook: Entry | None) -> tuple[str, ...]:
+    """Say how long the cadence waits after a look, what bounds that, and what each part adds to the regret by then."""
+    if outlook is None:
+        return ()
+    stretch = outlook.get("stretch", 1)
+    stretched = f" times {stretch:g}, since the budget is too small" if stretch > 1 else ""
+    bound = f"{_BOUNDS[outlook['bound']]}, {outlook['price_s']:g} s"
+    told = [f"cadence: {outlook['wait_s']:g} s after the look{stretched} ({bound})"]
+    told += [
+        f"{part['situation']}: age {part['age_s']:g} s, hazard {part['hazard_per_s']:g} a second, "
+        f"weight {part['weight']:g}, regret {part['regret_s']:g} s"
+        for part in outlook["parts"]
+    ]
+    return tuple(told)
 
 
 def _to(entry: Entry) -> str:
