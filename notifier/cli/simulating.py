@@ -55,15 +55,17 @@ def simulate(
     trained = min(TRAINED, len(lives) // 4) if train is None else train
     comparison = Comparison(lives, trained, window_s=window_s, seed=seed, live=live)
     results = _judged(comparison, wanted)
+    if options.json:
+        show_json({"window_s": window_s, "results": [_row(each) for each in results]})
+    else:
+        show_table(("policy", *_MEMBERS), [_rounded(_row(each)) for each in results])
+        note(
+            f"[dim]{len(lives) - trained} orders judged, after {trained} to learn from; {window_s:g} s each.[/]"
+        )
     if plot is not None:
         from notifier.simulation.plot import draw_frontier
 
         draw_frontier(results, plot)
-    if options.json:
-        show_json({"window_s": window_s, "results": [_row(each) for each in results]})
-        return
-    show_table(("policy", *_MEMBERS), [_rounded(_row(each)) for each in results])
-    note(f"[dim]{len(lives) - trained} orders judged, after {trained} to learn from; {window_s:g} s each.[/]")
 
 
 def _lives(file: Path | None, seed: int) -> "Sequence[Life]":

@@ -8,7 +8,8 @@ from cyclopts import App, Parameter, validators
 
 from notifier.cli.failure import FAILED, lines_of
 from notifier.cli.options import REMOTE, Failed, Misuse, Remote
-from notifier.cli.screen import note, safe, show_json, show_members, show_table
+from notifier.cli.screen import note, safe, say, show_json, show_members, show_table
+from notifier.web.wording import reckoned
 
 watch = App(name="watch", help="The watchlist: which orders are looked at.")
 
@@ -135,7 +136,13 @@ async def show(order_id: str, /, *, options: Remote = REMOTE) -> None:
 
     async with connected(options) as client:
         document = await client.get(path_of("watches", order_id))
-    show_json(document) if options.json else show_members(document)
+    if options.json:
+        show_json(document)
+        return
+    outlook = document.pop("next_poll", None)
+    show_members(document)
+    for each in reckoned(outlook):
+        say(f"[dim]{safe(each)}[/]")
 
 
 @watch.command

@@ -168,5 +168,6 @@ class Comparison:
     def _to_learn_from(self, told: Sequence[Life] | None) -> Sequence[Life]:
         lives = self._first if told is None else told
         if not lives:
-            raise InvalidValue("--train", "is 0; phase and optimal need orders to learn from")
+            fault = f"leaves none of {len(self.lives)} orders to learn from; phase and optimal need some"
+            raise InvalidValue("--train", fault)
         return lives

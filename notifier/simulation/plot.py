@@ -25,9 +25,16 @@ Curve = tuple[Sequence[float], Sequence[float]]
 
 
 def draw_frontier(results: Sequence[Figures], file: Path) -> None:
-    """Write requests against mean delay, a line for each family of policies; the file's ending says PNG or SVG."""
+    """Write requests against mean delay, a line for each family of policies; the file's ending says PNG or SVG.
+
+    Raises: InvalidValue when nothing changed while it was watched, so that there is no delay; as `draw` does.
+    """
     families: dict[str, list[Figures]] = {}
     for each in results:
+        if each.delay_mean_s <= 0:
+            raise InvalidValue(
+                "--plot", "has nothing to show: no order that was judged changed while it was watched"
+            )
         families.setdefault(each.policy.partition(":")[0], []).append(each)
     curves: dict[str, Curve] = {}
     for name, points in families.items():

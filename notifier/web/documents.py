@@ -66,6 +66,7 @@ def outlook_document(found: Outlook | None) -> Document | None:
         "price_s": round(found.price_s, 3),
         "wait_s": round(found.wait.seconds, 3),
         "bound": found.wait.bound,
+        "stretch": round(found.stretch, 2),
         "parts": [
             {
                 "situation": "/".join(filter(None, share.situation)),

@@ -17,7 +17,7 @@ from notifier.domain.snapshot import Credit, Loan, Row, Snapshot
 from notifier.domain.subscription import SubscriptionId
 from notifier.errors import NotFound
 from notifier.storage.contract import Transaction
-from notifier.storage.records import DeliveryView, LoggedEvent, StoredSnapshot, Watch
+from notifier.storage.records import DeliveryView, LoggedEvent, SourceState, StoredSnapshot, Watch
 from notifier.web.documents import attempt_document, delivery_document, instant, outlook_document
 from notifier.web.involved import incidents_of
 
@@ -48,7 +48,7 @@ async def story(tx: Transaction, watch: Watch, outlook: Outlook | None = None) -
             for attempt in await tx.attempts(view.delivery.id)
         ]
     entries += [_incident(each) for each in await incidents_of(tx, watch)]
-    entries += _polls(watch, outlook, last=max(at for at, _ in entries))
+    entries += _polls(watch, outlook, await _troubles(tx, watch), last=max(at for at, _ in entries))
     entries.sort(key=lambda entry: entry[0])
     is_complete = all(len(rows) < _MOST for rows in (snapshots, events, deliveries))
     return [document for _, document in entries], is_complete
@@ -110,7 +110,19 @@ def _registered(watch: Watch) -> _Entry:
     )
 
 
-def _polls(watch: Watch, outlook: Outlook | None, *, last: datetime) -> list[_Entry]:
+async def _troubles(tx: Transaction, watch: Watch) -> list[Document]:
+    """Return which of its sources do not answer, since when: a refused one is not asked, whatever is due."""
+    stands = [await tx.source_health(watch.account, source) for source in sorted(watch.sources)]
+    return [
+        {"source": each.source, "state": each.state, "since": instant(each.since)}
+        for each in stands
+        if each.state is not SourceState.OK and each.since
+    ]
+
+
+def _polls(
+    watch: Watch, outlook: Outlook | None, troubles: list[Document], *, last: datetime
+) -> list[_Entry]:
     """Return what polling came to and what is next.
 
     Only a good answer has an instant that is kept: without one the count stands with the next poll, or, when there
@@ -124,6 +136,7 @@ def _polls(watch: Watch, outlook: Outlook | None, *, last: datetime) -> list[_En
     if next_at is not None:
         more: Document = count if polled_at is None and watch.polls else {}
         more |= {"outlook": outlook_document(outlook)} if outlook else {}
+        more |= {"troubles": troubles} if troubles else {}
         entries.append(_entry(next_at, "next_poll", why=watch.next_poll_why, **more))
     return entries
 

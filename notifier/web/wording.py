@@ -1,6 +1,6 @@
 """A timeline for people: each entry as one line with its reason, and what changed below it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -46,9 +46,11 @@ def line(entry: Entry, now: datetime) -> Line:
     get = entry.get
     match entry["kind"]:
         case "registered":
-            return Line("registered", reason=f"first look: {get('initial')}")
+            state = get("state") or "active"
+            still = "" if state == "active" else f"; {state} now, so no polls"
+            return Line("registered", reason=f"first look: {get('initial')}{still}")
         case "polled" | "next_poll":
-            return _poll(entry)
+            return _poll(entry, now)
         case "snapshot":
             before = get("not_before")
             since = f"not so at {moment(before, now)}" if before else "the first look"
@@ -73,11 +75,41 @@ def line(entry: Entry, now: datetime) -> Line:
             return Line(str(kind).replace("_", " "), reason=str(get("reason") or ""))
 
 
-def _poll(entry: Entry) -> Line:
+def _poll(entry: Entry, now: datetime) -> Line:
     if entry["kind"] == "polled":
         return Line("polled", _polls(entry), reason=entry.get("error") or "the last look")
     told = f"{_polls(entry)}, " if entry.get("polls") else ""
-    return Line("next poll", f"{told}set by", entry.get("why") or "·", entry.get("error") or "")
+    below = (*_troubles(entry.get("troubles") or (), now), *reckoned(entry.get("outlook")))
+    return Line("next poll", f"{told}set by", entry.get("why") or "·", entry.get("error") or "", below)
+
+
+def _troubles(troubles: Iterable[Entry], now: datetime) -> Iterator[str]:
+    for each in troubles:
+        waits = ", so it waits until a probe is answered" if each["state"] == "refused" else ""
+        yield f"source {each['source']}: {each['state']} since {moment(each['since'], now)}{waits}"
+
+
+_BOUNDS = {
+    "price": "by then the regret reaches the price of a request",
+    "floor": "the shortest wait, though the regret reaches the price of a request sooner",
+    "ceiling": "the longest wait, though the regret stays below the price of a request",
+}
+
+
+def reckoned(outlook: Entry | None) -> tuple[str, ...]:
+    """Say how long the cadence waits after a look, what bounds that, and what each part adds to the regret by then."""
+    if outlook is None:
+        return ()
+    stretch = outlook.get("stretch", 1)
+    stretched = f" times {stretch:g}, since the budget is too small" if stretch > 1 else ""
+    bound = f"{_BOUNDS[outlook['bound']]}, {outlook['price_s']:g} s"
+    told = [f"cadence: {outlook['wait_s']:g} s after the look{stretched} ({bound})"]
+    told += [
+        f"{part['situation']}: age {part['age_s']:g} s, hazard {part['hazard_per_s']:g} a second, "
+        f"weight {part['weight']:g}, regret {part['regret_s']:g} s"
+        for part in outlook["parts"]
+    ]
+    return tuple(told)
 
 
 def _to(entry: Entry) -> str:

@@ -152,7 +152,8 @@ class Cadence:
         if watch.next_parts is None or watch.next_poll_at is None or watch.last_polled_at is None:
             return None
         terms, looked_s = self.terms(watch.account), watch.last_polled_at.timestamp()
-        return outlook(watch.next_parts, terms, hazards=self.hazards, now_s=looked_s)
+        found = outlook(watch.next_parts, terms, hazards=self.hazards, now_s=looked_s)
+        return replace(found, stretch=self.stretch(watch.account))
 
 
 def unseen(account: str, source: Source, since_s: float) -> Part:

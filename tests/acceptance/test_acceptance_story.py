@@ -31,9 +31,13 @@ async def test_each_state_is_told_once_and_in_order_by_callback_slack_and_mail(h
         world.sandbox.force(order, status="CHARGED")
         await shop.told("order.charged")
         deliveries = await shop.all_delivered(order_id="JP1")
+        reckoned = (await shop.watched("JP1"))["next_poll"]
         await shop.good_looks("JP1", 3)
         assert await shop.types() == LIFE
 
+    (part,) = reckoned["parts"]
+    assert part["situation"].startswith("order/order/CHARGED/")
+    assert part["hazard_per_s"] > 0
     assert [got.event_type for got in world.receiver.callbacks] == LIFE
     assert [each.payload["text"].count("JP1") for each in world.receiver.slack] == [1, 1, 1]
     texts = [str(each.payload["text"]).upper() for each in world.receiver.slack]

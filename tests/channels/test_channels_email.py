@@ -11,6 +11,7 @@ from channel_builders import PUBLIC, TEMPLATES, a_document, a_parcel, an_email
 from channel_sinks import MailSink
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from notifier.channels.email.channel import EmailChannel
 from notifier.channels.email.message import mail_of
@@ -157,6 +158,25 @@ async def test_a_refused_password_is_our_own_fault():
     outcome = await send(sink, username="us", password_env="MAIL_PASSWORD")
     await sink.stop()
     assert (outcome.verdict, outcome.reason) == (Verdict.OWN_FAULT, Reason.OWN_FAULT)
+
+
+@pytest.mark.parametrize(
+    ("security", "said", "reason"),
+    [
+        ("none", "email.server_unreachable", Reason.CONNECTION),
+        ("tls", "email.server_unreachable", Reason.TLS),
+        ("starttls", "email.server_refused_us", None),
+    ],
+)
+async def test_trouble_with_the_mail_server_is_logged_with_its_address(mail_sink, security, said, reason):
+    port = 1 if security == "none" else mail_sink.port
+    channel = an_email(port, security=security)
+    with capture_logs() as lines:
+        await channel.send(a_parcel(JANE, channel.render(a_document(), None)))
+    (line,) = lines
+    assert (line["event"], line.get("reason")) == (said, reason)
+    assert line["server"].endswith(f":{port}")
+    assert JANE not in str(line)
 
 
 async def test_starttls_checks_the_certificate(certificate):

@@ -48,6 +48,24 @@ async def test_people_see_a_table_and_may_have_a_picture(cli, lifecycles, tmp_pa
     assert (tmp_path / "frontier.svg").read_text().startswith("<?xml")
 
 
+async def test_orders_that_never_change_have_figures_and_no_picture(cli, tmp_path):
+    file = tmp_path / "lives.csv"
+    file.write_text("order_id,payment_method_type,at_s,subject,status\nA,,0,order,NEW\n")
+    ran = await cli(
+        "simulate",
+        "--lifecycles",
+        str(file),
+        "--policy",
+        "fixed:60",
+        "--plot",
+        str(tmp_path / "frontier.png"),
+    )
+    assert ran.status == 2
+    assert "fixed:60" in ran.out
+    assert "no order that was judged changed" in ran.err
+    assert not (tmp_path / "frontier.png").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

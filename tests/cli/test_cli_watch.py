@@ -1,4 +1,14 @@
+from dataclasses import replace
+
 import pytest
+
+from notifier.domain.cadence.plan import Bound, Outlook, Wait
+
+
+@pytest.fixture
+def services(services):
+    found = Outlook(wait=Wait(11.25, 3600.0, Bound.PRICE), price_s=3.0, shares=())
+    return replace(services, outlook=lambda _: found)
 
 
 async def test_orders_are_added_shown_paused_resumed_polled_and_removed(cli, url):
@@ -13,6 +23,12 @@ async def test_orders_are_added_shown_paused_resumed_polled_and_removed(cli, url
     assert (await cli("watch", "poll", "JP1")).err == "JP1: due now\n"
     shown = await cli("watch", "show", "JP1")
     assert "next_poll_at" in shown.out
+    assert (
+        "cadence: 11.25 s after the look (by then the regret reaches the price of a request, 3 s)"
+        in shown.out
+    )
+    assert (await cli("watch", "show", "JP1", "--json")).json["next_poll"]["bound"] == "price"
+    assert "cadence: 11.25 s after the look" in (await cli("explain", "JP1")).out
     assert (await cli("watch", "remove", "JP1")).status == 0
     assert (await cli("watch", "list", "--json")).json["items"] == []
 

@@ -15,10 +15,12 @@ import pytest
 from docs_kit import ROOT, blocks, commands, words
 from yarl import URL
 
+from notifier.cli import main
 from notifier.web.routes import ROUTES
 
 _KEY = "operator-key-of-the-examples"
 _TARGET = "https://shop.example.com/hooks"
+_WITHOUT_A_DAEMON = {"check", "run"}
 
 
 class Daemon:
@@ -127,3 +129,24 @@ async def test_every_example_of_the_rest_page_answers_as_it_says(daemon, http):
             assert set(words("docs/operations.md", "## Health")) == set(json.loads(text))
 
     assert called == {(route.method, route.path) for route in ROUTES}
+
+
+async def test_the_commands_of_the_readme_do_what_it_says(daemon, tmp_path, monkeypatch, capsys):
+    receiver = await daemon.line(r"  told      (\S+),")
+    monkeypatch.setenv("NOTIFIER_URL", await daemon.line(r"  REST      (\S+)"))
+    monkeypatch.setenv("NOTIFIER_API_KEY", _KEY)
+    monkeypatch.chdir(tmp_path)
+    asked = [shlex.split(command) for block in blocks("README.md", "sh") for command in commands(block)]
+    made, verbs = "", set()
+    for _, verb, *rest in [tokens for tokens in asked if tokens[0] == "notifier"]:
+        if verb in _WITHOUT_A_DAEMON:
+            continue
+        given = [made if word.startswith("sub_") else word.replace(_TARGET, receiver) for word in rest]
+        status = await asyncio.to_thread(main, [verb, *given])
+        told = "".join(capsys.readouterr())
+        assert status == 0, f"{verb} {given}: {told}"
+        if verb == "subscription":
+            made = re.search(r"sub_\w+", told)[0]
+            assert "whsec_" in told
+        verbs.add(verb)
+    assert verbs == {"subscription", "watch", "explain", "deliveries", "replay"}

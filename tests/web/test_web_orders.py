@@ -7,9 +7,10 @@ import pytest
 from notifier.domain.delivery import DeliveryState, Reason
 from notifier.domain.document import event_document, order_document
 from notifier.domain.instant import seconds
-from notifier.domain.order import order_key
-from notifier.storage.records import AttemptRecord, Lanes
+from notifier.domain.order import Source, order_key
+from notifier.storage.records import AttemptRecord, Lanes, SourceHealth, SourceState
 from notifier.web.timeline import story
+from notifier.web.wording import line
 from support.builders import a_snapshot
 from support.clock import START
 from support.seeing import seeing
@@ -104,6 +105,38 @@ async def test_a_timeline_of_an_order_never_found_says_why(api, storage, next_po
         entries, _ = await story(tx, never)
     (entry,) = [each for each in entries if each["kind"] == kind]
     assert (entry["polls"], entry["failures"], entry["error"]) == (4, 4, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (
+            SourceState.REFUSED,
+            ["source order: refused since 06:15:00, so it waits until a probe is answered"],
+        ),
+        (SourceState.FAILING, ["source order: failing since 06:15:00"]),
+        (SourceState.OK, []),
+    ],
+)
+async def test_a_timeline_says_that_a_source_does_not_answer(api, storage, state, said):
+    await api.post("/v1/watches", {"order_id": "JP1"})
+    async with storage.writing() as tx:
+        for source, stands in ((Source.ORDER, state), (Source.HYPERCREDIT, SourceState.REFUSED)):
+            await tx.save_source_health(
+                SourceHealth(account="shop", source=source, state=stands, since=START)
+            )
+    (_, entry) = (await api.get("/v1/orders/JP1/timeline")).body["items"]
+    assert entry["kind"] == "next_poll"
+    assert list(line(entry, START).changes) == said
+
+
+async def test_a_timeline_says_that_nothing_is_polled_any_more(api):
+    await api.post("/v1/watches", {"order_id": "JP1"})
+    (registered, _) = (await api.get("/v1/orders/JP1/timeline")).body["items"]
+    assert line(registered, START).reason == "first look: tell"
+    await api.patch("/v1/watches/JP1", {"state": "paused"})
+    (registered,) = (await api.get("/v1/orders/JP1/timeline")).body["items"]
+    assert line(registered, START).reason == "first look: tell; paused now, so no polls"
 
 
 async def test_a_timeline_of_an_unknown_order_is_not_found(api):

@@ -6,6 +6,9 @@ from notifier.config.model import Config
 from notifier.domain.cadence.plan import Bound, Outlook, Share, Wait
 from notifier.domain.cadence.situation import Kind, Situation
 from notifier.domain.order import Source, WatchState
+from notifier.web.documents import outlook_document
+from notifier.web.wording import line, reckoned
+from support.clock import START
 
 WATCH = {"order_id": "JP1"}
 
@@ -212,10 +215,12 @@ async def test_a_watch_says_why_it_is_looked_at_next_when_it_is(serve, services)
     found = Outlook(wait=Wait(11.25, 3600.0, Bound.PRICE), price_s=3.0, shares=(part,))
     api = await serve(services, outlook=lambda _: found)
     await api.post("/v1/watches", WATCH)
-    assert (await api.get("/v1/watches/JP1")).body["next_poll"] == {
+    told = (await api.get("/v1/watches/JP1")).body["next_poll"]
+    assert told == {
         "price_s": 3.0,
         "wait_s": 11.25,
         "bound": "price",
+        "stretch": 1.0,
         "parts": [
             {
                 "situation": "order/order/PENDING_VBV/shop",
@@ -226,6 +231,34 @@ async def test_a_watch_says_why_it_is_looked_at_next_when_it_is(serve, services)
             }
         ],
     }
+    (entry,) = (await api.get("/v1/orders/JP1/timeline")).body["items"][1:]
+    assert (entry["kind"], entry["outlook"]) == ("next_poll", told)
+    assert line(entry, START).changes == (
+        "cadence: 11.25 s after the look (by then the regret reaches the price of a request, 3 s)",
+        "order/order/PENDING_VBV/shop: age 12.5 s, hazard 0.02346 a second, weight 1, regret 3 s",
+    )
+
+
+@pytest.mark.parametrize(
+    ("bound", "stretch", "said"),
+    [
+        (Bound.FLOOR, 1.0, "60 s after the look (the shortest wait"),
+        (Bound.CEILING, 1.0, "60 s after the look (the longest wait"),
+        (
+            Bound.CEILING,
+            2.5,
+            "60 s after the look times 2.5, since the budget is too small (the longest wait",
+        ),
+    ],
+)
+def test_each_bound_of_a_wait_is_said_in_words(bound, stretch, said):
+    found = Outlook(wait=Wait(60.0, 60.0, bound), price_s=3.0, shares=(), stretch=stretch)
+    (told,) = reckoned(outlook_document(found))
+    assert told.startswith(f"cadence: {said}, though the regret ")
+
+
+def test_nothing_is_said_of_a_wait_that_the_cadence_did_not_choose():
+    assert reckoned(None) == ()
 
 
 async def test_a_paused_watch_only_remembers_a_poll(api):

@@ -57,17 +57,25 @@ class House:
             livemode=lambda _: False,
         )
 
-    def poller(self, *, concurrency: int = 4, rate: float = 1000.0, cadence: Cadence | None = None) -> Poller:
+    def poller(
+        self,
+        account: str = "shop",
+        source: FakeSource | None = None,
+        *,
+        concurrency: int = 4,
+        rate: float = 1000.0,
+        cadence: Cadence | None = None,
+    ) -> Poller:
         telling = self.telling
         feeds = {
             each: Feed(
-                source, Upstream("shop", each, storage=self.storage, clock=self.clock, telling=telling)
+                asked, Upstream(account, each, storage=self.storage, clock=self.clock, telling=telling)
             )
-            for each, source in ({Source.ORDER: self.source} | self.others).items()
+            for each, asked in ({Source.ORDER: source or self.source} | self.others).items()
         }
         cadence = cadence or Cadence(policy=self.policy, clock=self.clock)
         return Poller(
-            "shop",
+            account,
             feeds=feeds,
             limits=AccountLimits(requests_per_s=rate, max_concurrency=concurrency),
             storage=self.storage,
@@ -132,8 +140,8 @@ class House:
             await self.clock.advance(min(step, (end - self.clock.now()).total_seconds()), settle_by)
             await self.quiet()
 
-    async def watch(self, order_id: str, **wish: Any) -> Watch:
-        registration = Registration(account="shop", order_id=parse_order_id(order_id), **wish)
+    async def watch(self, order_id: str, *, account: str = "shop", **wish: Any) -> Watch:
+        registration = Registration(account=account, order_id=parse_order_id(order_id), **wish)
         async with self.storage.writing() as tx:
             watch, _ = await tx.register(registration, now=self.clock.now())
         return watch

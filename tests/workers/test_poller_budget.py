@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Text, type_coerce, update
 
 from notifier.domain.alert.alert import Alert, AlertId
-from notifier.domain.cadence.plan import Why
+from notifier.domain.cadence.plan import Bound, Why
 from notifier.domain.order import order_key
 from notifier.domain.polling import PollingPolicy
 from notifier.errors import StorageError
@@ -19,6 +19,7 @@ from notifier.storage.tables import learned
 from notifier.workers.cadence import Cadence
 from notifier.workers.learner import Learner
 from notifier.workers.poller import _LEAST_AHEAD
+from support.fakes import FakeSource
 
 PRECIOUS = PollingPolicy(price_s=0.001)
 """Delay is worth so much that the budget always binds."""
@@ -52,6 +53,21 @@ async def test_nobody_starves_while_the_budget_binds(house):
     counts = Counter(house.source.asked)
     assert min(counts.values()) >= 4
     assert max(counts.values()) <= 3 * min(counts.values())
+
+
+async def test_a_flood_of_one_merchant_delays_no_other(house):
+    house.policy = PRECIOUS
+    cadence = Cadence(policy=house.policy, clock=house.clock)
+    await orders(house, 100)
+    calm = FakeSource()
+    calm.put("ALONE", "PENDING_VBV")
+    await house.watch("ALONE", account="calm")
+    flooded = house.poller(rate=2.0, cadence=cadence)
+    async with house.running(flooded, house.poller("calm", calm, rate=2.0, cadence=cadence)):
+        await house.pass_time(60, step=0.5)
+    assert len(calm.asked) >= 40
+    assert len(house.source.asked) <= 2.0 * 60 * 1.05
+    assert cadence.terms("shop").price_s > house.policy.price_s == cadence.terms("calm").price_s
 
 
 async def test_an_order_that_somebody_asks_for_goes_before_all_that_wait(house):
@@ -137,10 +153,13 @@ async def test_a_budget_with_room_again_lets_go_what_was_put_off(house):
 async def test_intervals_are_stretched_when_even_the_longest_are_too_much(house):
     house.policy = PollingPolicy(price_s=0.001, max_interval_s=5.0)
     await orders(house, 60)
-    poller = house.poller(rate=4.0)
+    cadence = Cadence(policy=house.policy, clock=house.clock)
+    poller = house.poller(rate=4.0, cadence=cadence)
     async with house.running(poller):
         await house.pass_time(120, step=0.5)
         assert 2.0 < poller.budget.fit.stretch < 4.0
+        told = cadence.outlook(await house.watched("OW1"))
+        assert (told.wait.bound, told.stretch) == (Bound.CEILING, poller.budget.fit.stretch)
     assert min(Counter(house.source.asked).values()) >= 4
 
 

@@ -28,6 +28,7 @@ _log = get_logger(__name__)
 _LONGEST_SUBJECT = 200
 _LONGEST_ADDRESS = 254
 _GOODBYE_S = 2.0
+_NO_TALK = frozenset({Reason.CONNECTION, Reason.TIMEOUT, Reason.TLS})
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 # One bare address in ASCII; no quoting, no comments, no display name: nothing that could grow a second header.
 _ADDRESS = re.compile(
@@ -127,8 +128,11 @@ class EmailChannel:
                 await client.send_message(mail)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             outcome = outcome_of(error)
+            trouble = {"server": f"{self._config.host}:{self._config.port}", "error": type(error).__name__}
             if outcome.verdict is Verdict.OWN_FAULT:
-                _log.error("email.server_refused_us", error=type(error).__name__)
+                _log.error("email.server_refused_us", **trouble)
+            elif outcome.reason in _NO_TALK:
+                _log.warning("email.server_unreachable", reason=outcome.reason, **trouble)
             return outcome
         with suppress(aiosmtplib.SMTPException, OSError):  # the mail is taken; a lost goodbye changes nothing
             await client.quit(timeout=_GOODBYE_S)

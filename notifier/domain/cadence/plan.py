@@ -141,6 +141,8 @@ class Outlook:
     wait: Wait
     price_s: float
     shares: tuple[Share, ...]
+    stretch: float = 1.0
+    """By how much the wait is longer, since the account's budget cannot carry even the longest ones."""
 
 
 def outlook(parts: Sequence[Part], terms: Terms, *, hazards: Hazards, now_s: float) -> Outlook:
