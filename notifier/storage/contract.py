@@ -188,7 +188,7 @@ class DeliveryStore(Protocol):
     """What is owed, and every attempt at it."""
 
     async def owe(self, deliveries: Sequence[NewDelivery], *, now: datetime, lanes: Lanes) -> None:
-        """Add deliveries; one waits for the earlier ones of its lane (6.11). One for the same pair is a defect, as above."""
+        """Add deliveries; one waits for the earlier ones of its lane (6.11). Twice the same is a defect."""
 
     async def due_deliveries(
         self, *, now: datetime, limit: int, lanes: Lanes, busy: Collection[SubscriptionId] = ()
