@@ -164,13 +164,10 @@ class Owing(Rows):
         in_lanes = [new.delivery.id for new in deliveries if new.watch_id is not None]
         waiting = [lane.waiting(in_lanes, lanes=lanes, now=now)] if in_lanes else []
         newer = [new.delivery.id for new in deliveries if _key(new) or new.event.incident is not None]
-        if not newer:
-            self._put(adding, *waiting)
-        else:
-            self._put(adding)
-            freed = await self._collapse(newer, now)
-            self._put(*waiting)
-            await lane.let_next_go(self._connection, freed, lanes=lanes, now=now)
+        self._put(adding)
+        freed = await self._collapse(newer, now)
+        self._put(*waiting)
+        await lane.let_next_go(self._connection, freed, lanes=lanes, now=now)
         self.woken.deliveries = True
 
     async def _collapse(self, new_ids: Collection[DeliveryId], now: datetime) -> set[tuple[str, int]]:
